@@ -1,0 +1,171 @@
+"""What a worker does: the runs of its pack, one after another, each ending in a row."""
+
+import datetime
+import os
+import signal
+import time
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from launchers.journal import STARTED, STOPPED, journal_path, record
+from launchers.packs import Pack, Task
+from sweep import data, provenance, rows
+from sweep.config import DataSource
+from sweep.data.arrays import ImageArrays
+from sweep.schema import ROWS
+
+LAUNCHER_CHECK_S = 1.0
+
+
+class StopRequest:
+    """True once SIGTERM arrived or the launcher is gone."""
+
+    def __init__(self, launcher_pid: int) -> None:
+        self._launcher_pid = launcher_pid
+        self._signalled = False
+        self._checked = time.monotonic()
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        self._signalled = True
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self._signalled and now - self._checked > LAUNCHER_CHECK_S:
+            self._checked = now
+            self._signalled = not _is_alive(self._launcher_pid)
+        return self._signalled
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def run_pack(pack: Pack) -> None:
+    """Executes the runs of `pack`. A run that raises ends in a failed row and does not end the pack."""
+    import torch
+
+    torch.set_num_threads(pack.settings.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
+    journal = journal_path(Path(pack.sweep_dir), pack.pack_id)
+    stop = StopRequest(pack.launcher_pid)
+    for task in pack.tasks:
+        if stop():
+            return
+        _run_task(task, pack, journal, stop)
+
+
+def _run_task(task: Task, pack: Pack, journal: Path, stop: StopRequest) -> None:
+    from sweep.training.plain import Interrupted
+
+    status = _committed_status(task, Path(pack.settings.results_dir))
+    if status is not None:
+        record(journal, status, task.run_id)
+        return
+    started_at = datetime.datetime.now(datetime.UTC)
+    record(journal, STARTED, task.run_id, attempt=task.attempt)
+    try:
+        result = _train(task, pack, stop)
+    except Interrupted:
+        record(journal, STOPPED, task.run_id)
+    except Exception as error:
+        trace = traceback.format_exc()
+        print(trace, flush=True)
+        commit_failure(task, pack, trace, started_at)
+        record(journal, "failed", task.run_id, error=_last_line(error))
+    else:
+        _commit(task, pack, result, started_at)
+        record(journal, result["status"], task.run_id, seconds=result["seconds"])
+
+
+def _committed_status(task: Task, results_dir: Path) -> str | None:
+    """Of a run that a worker finished just before it was killed: finished or diverged."""
+    store = rows.rows_store(results_dir)
+    shard = store.path / f"{task.run_id}.parquet"
+    table = store.read_shard(shard) if shard.exists() else None
+    if not table:
+        return None
+    row = table.to_pylist()[0]
+    done = row["status"] in rows.FINAL and row["code"] == provenance.code_fingerprint()
+    return row["status"] if done else None
+
+
+def _last_line(error: Exception) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _train(task: Task, pack: Pack, stop: StopRequest) -> dict[str, Any]:
+    import torch
+
+    from sweep.data.device import ImageData
+    from sweep.training.plain import TrainOptions, train
+
+    settings, results_dir = pack.settings, Path(pack.settings.results_dir)
+    device = torch.device(settings.device)
+    images = ImageData(_load(task, results_dir), task.run, device)
+    options = TrainOptions(
+        code=provenance.code_fingerprint(),
+        checkpoint=checkpoint_path(results_dir, task.run_id),
+        checkpoint_seconds=settings.checkpoint_seconds,
+        weights=results_dir / "weights" / f"{task.run_id}.pt" if settings.keep_weights else None,
+        stop=stop,
+    )
+    result = train(task.run, images, device, options)
+    name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
+    return result | {"device": name}
+
+
+def checkpoint_path(results_dir: Path, run_id: str) -> Path:
+    return results_dir / "checkpoints" / f"{run_id}.pt"
+
+
+def _load(task: Task, results_dir: Path) -> ImageArrays:
+    return _load_source(task.source, results_dir / "cache")
+
+
+@cache
+def _load_source(source: DataSource, cache_dir: Path) -> ImageArrays:
+    return data.load(source, cache_dir)
+
+
+def _commit(task: Task, pack: Pack, result: dict[str, Any], started_at: datetime.datetime) -> None:
+    """The curve first: where there is a row, there is its curve. The checkpoint goes when both are there."""
+    results_dir = Path(pack.settings.results_dir)
+    curve = result.pop("curve")
+    row = _row(task, pack, started_at) | result
+    stamp = {"attempt": task.attempt, "ended_at": row["ended_at"]}
+    rows.curves_store(results_dir).write(task.run_id, [{**record, **stamp} for record in curve])
+    rows.rows_store(results_dir).write(task.run_id, [row])
+    checkpoint_path(results_dir, task.run_id).unlink(missing_ok=True)
+
+
+def commit_failure(task: Task, pack: Pack, trace: str, started_at: datetime.datetime) -> None:
+    """A failed row, unless the run has a row of other code: a result is never replaced by a failure."""
+    if not task.has_row:
+        row = _row(task, pack, started_at) | {"status": "failed", "error": trace}
+        rows.rows_store(Path(pack.settings.results_dir)).write(task.run_id, [row])
+
+
+def _row(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(column.name for column in ROWS.columns),
+        **rows.science_columns(task.run),
+        **provenance.versions(),
+        "run_id": task.run_id,
+        "attempt": task.attempt,
+        "study": pack.settings.study,
+        "device": pack.settings.device,
+        "threads": pack.settings.threads,
+        "error": "",
+        "job_id": os.environ.get("SUBMITIT_LOCAL_JOB_ID", ""),
+        "started_at": started_at,
+        "ended_at": datetime.datetime.now(datetime.UTC),
+    }

@@ -1,0 +1,58 @@
+"""Packs: the runs that one worker executes, one after another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sweep.config import DataSource, RunConfig, Settings
+from sweep.plan import PlannedRun
+
+PACKS_PER_WORKER = 3  # at least, so that workers end at about the same time
+SHORTEST_PACK_S = 20.0  # a worker takes seconds to import torch
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run as a worker gets it."""
+
+    run: RunConfig
+    run_id: str
+    source: DataSource
+    attempt: int
+    has_row: bool  # a stale one, which a failure must not replace
+    expected_s: float
+
+
+@dataclass(frozen=True)
+class Pack:
+    pack_id: str
+    tasks: tuple[Task, ...]
+    sweep_dir: str
+    settings: Settings
+    launcher_pid: int  # a worker stops when its launcher is gone
+
+    @property
+    def expected_s(self) -> float:
+        return sum(task.expected_s for task in self.tasks)
+
+
+def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list[Task]:
+    """`attempts`: how often each run id was started before."""
+    return [
+        Task(p.run, p.run_id, p.source, attempts.get(p.run_id, 0) + 1, p.state == "stale", p.expected_s)
+        for p in to_do
+    ]  # fmt: skip
+
+
+def split_into_packs(tasks: Sequence[Task], workers: int, pack_minutes: float) -> list[tuple[Task, ...]]:
+    """Consecutive tasks that together take about `pack_minutes`, less where workers would wait; longest first."""
+    total_s = sum(task.expected_s for task in tasks)
+    limit_s = min(pack_minutes * 60, max(total_s / (workers * PACKS_PER_WORKER), SHORTEST_PACK_S))
+    packs: list[list[Task]] = []
+    filled_s = limit_s
+    for task in tasks:
+        if filled_s >= limit_s:
+            packs.append([])
+            filled_s = 0.0
+        packs[-1].append(task)
+        filled_s += task.expected_s
+    return sorted(map(tuple, packs), key=lambda pack: -sum(task.expected_s for task in pack))

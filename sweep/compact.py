@@ -1,0 +1,109 @@
+"""`python -m sweep.compact results_dir=DIR` merges the shards of a results directory into few files."""
+
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sweep.cli import parse_arguments
+from sweep.config import ConfigError
+from sweep.rows import FINAL, Store, best_rows, curves_store, rows_store, shards, write_beside
+
+ROW_GROUP = 20_000
+RMDIR_ATTEMPTS = 100
+# Rows are sorted by what readers filter by, so that row groups can be skipped.
+SORT_BY = ("dataset", "model", "bits", "optimizer", "run_id", "epoch")
+
+
+def compact(store: Store) -> int:
+    """Merges all shards of `store`; returns how many files it read, 0 where nothing was to merge.
+
+    It may be killed at any moment: rows are removed only after the generation that has them is the current one.
+    Failed rows stay in files of their own, which the next attempt replaces.
+    """
+    if not store.path.exists():
+        return 0
+    with _alone(store) as is_alone:
+        if not is_alone:
+            return 0
+        old = store.generations()
+        files = [file for folder in old for file in shards(folder)]
+        if len(old) == 1 and not _worth_merging(files):
+            return 0
+        inodes = {file.stat().st_ino for file in files}
+        new = store.new_generation()
+        _write_merged(store, files, new)
+        store.turn_to(new)
+        for folder in old:
+            _remove_generation(folder, inodes, new)
+        return len(files)
+
+
+def _worth_merging(files: list[Path]) -> bool:
+    parts = [file for file in files if file.name.startswith("part-")]
+    return len(files) > 1 and not (len(parts) <= 1 and len(files) - len(parts) <= 1)
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[bool]:
+    """Whether no other process compacts this table now; the lock ends with the process that holds it."""
+    with (store.results_dir / f".{store.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
+def _write_merged(store: Store, files: list[Path], folder: Path) -> None:
+    tables = [table for file in files if (table := store.read_shard(file)) is not None]
+    merged = best_rows(pa.concat_tables([store.schema.empty_table(), *tables]))
+    if "status" in merged.column_names:
+        is_final = pc.is_in(merged["status"], pa.array(FINAL))
+        for failed in merged.filter(pc.invert(is_final)).to_pylist():
+            pq.write_table(pa.Table.from_pylist([failed], store.schema), folder / f"{failed['run_id']}.parquet")
+        merged = merged.filter(is_final)
+    merged = merged.sort_by([(name, "ascending") for name in SORT_BY if name in merged.column_names])
+    if len(merged):
+        path = folder / f"part-{folder.name.rpartition('-')[2]}.parquet"
+        write_beside(path, lambda beside: pq.write_table(merged, beside, row_group_size=ROW_GROUP))
+
+
+def _remove_generation(folder: Path, merged: set[int], new: Path) -> None:
+    """Removes the files whose inodes were merged, and moves to `new` what a writer put there since then."""
+    for _ in range(RMDIR_ATTEMPTS):  # it fails as long as anything is in the folder
+        for file in folder.iterdir():
+            # Moved before it is looked at, so that no writer can replace it in between.
+            held = file.replace(new / f".{file.name}")
+            if held.stat().st_ino in merged or file.name.startswith("."):
+                held.unlink()
+            else:
+                held.replace(new / file.name)
+        try:
+            folder.rmdir()
+            return
+        except OSError:
+            continue
+
+
+def main() -> None:
+    arguments = parse_arguments(sys.argv[1:], {"results_dir": "results"})
+    results_dir = Path(arguments["results_dir"])
+    if not rows_store(results_dir).path.exists():
+        raise ConfigError(f"results_dir={results_dir}: no rows there")
+    for store in (curves_store(results_dir), rows_store(results_dir)):
+        before = compact(store)
+        print(f"{store.path}: {before or 'no'} shards merged, {len(shards(store.path))} files now")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ConfigError as error:
+        sys.exit(str(error))

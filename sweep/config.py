@@ -1,0 +1,248 @@
+"""What a run is: every value that can change its numbers, checked once, and the id that follows from them."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+FULL_PRECISION = 32
+OPTIMIZERS = ("sgd", "adam", "rmsprop")
+QUANTIZERS = ("lsq", "none")
+MODELS = ("nin",)
+AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
+PRECISIONS = ("fp32", "bf16")
+FIRST_LAST = ("b", "8", "fp")
+THIRDS = "thirds"
+
+
+class ConfigError(ValueError):
+    """A value that cannot be trained with; the message says what was given and what is allowed."""
+
+
+def _doc(text: str) -> Any:
+    return field(metadata={"doc": text})
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """The science config of one run. Two runs with equal values are the same run, wherever they ran."""
+
+    dataset: str = _doc("name of the data set")
+    data_sha256: str = _doc("sha256 of the data files; empty where the name fixes the content")
+    train_subset: int = _doc("images drawn from the training split, 0 for all")
+    test_subset: int = _doc("images drawn from the test split, 0 for all")
+    augmentation: str = _doc("of training batches: crop_flip, crop, flip or none (crop: random, padding 4)")
+    model: str = _doc("network")
+    base_width: int = _doc("channels per unit of width")
+    width: int = _doc("width multiplier")
+    depth: int = _doc("number of blocks")
+    quantizer: str = _doc("weight quantizer; none at full precision")
+    bits: int = _doc("bits per weight, 32 for full precision")
+    first_last: str = _doc("precision of the first and last layer: b (as the others), 8 or fp")
+    step_size_weight_decay: bool = _doc("whether weight_decay also acts on the step sizes")
+    optimizer: str = _doc("sgd, adam or rmsprop")
+    lr: float = _doc("initial learning rate")
+    weight_decay: float = _doc("L2 coefficient of the optimizer")
+    momentum: float = _doc("momentum of SGD and RMSprop")
+    epochs: int = _doc("passes over the training set")
+    batch_size: int = _doc("images per step")
+    milestones: tuple[int, ...] = _doc("epochs after which the learning rate is multiplied by lr_gamma")
+    lr_gamma: float = _doc("factor of the learning rate at a milestone")
+    eval_every_epochs: int = _doc("epochs between evaluations up to the last milestone")
+    eval_every_epochs_late: int = _doc("epochs between evaluations after the last milestone")
+    precision: str = _doc("of the arithmetic: fp32, or bf16 autocast")
+    seed: int = _doc("of the initial weights, the data order and the augmentation")
+
+    @property
+    def is_quantized(self) -> bool:
+        return self.bits != FULL_PRECISION
+
+    @property
+    def run_id(self) -> str:
+        """sha256 of the canonical JSON of every field, so that no later default changes what an id means."""
+        return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+
+
+def canonical_json(run: RunConfig) -> str:
+    values = {name: getattr(run, name) for name in RUN_FIELDS}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+RUN_FIELDS = tuple(f.name for f in dataclasses.fields(RunConfig))
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where the images of a data set come from: `kind` names a loader, the rest is what it needs."""
+
+    kind: str
+    name: str
+    directory: str
+    label_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Values that never change a run's numbers. Units are in the names; conf/sweep.yaml explains each."""
+
+    results_dir: str = "results"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: int = 0
+    threads: int = 1
+    pack_minutes: float = 10
+    checkpoint_seconds: float = 60
+    keep_weights: bool = False
+    dry_run: bool = False
+    rerun: Literal["missing", "stale"] = "missing"
+    max_attempts: int = 3
+    stop_after_same_error: int = 5
+    study: str = ""
+
+
+# Keys of conf/ that choose where data comes from or what is swept; they end in DataSource and the grid.
+SOURCE_KEYS = ("data_source", "dataset_name", "data_dir", "label_column")
+SETTING_KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "study")
+
+
+def allowed(values: Iterable[object]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _integer(name: str, value: object, low: int, high: int | None = None) -> int:
+    bounds = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise ConfigError(f"{name}={value}: allowed is {bounds}")
+    if value < low or (high is not None and value > high):
+        raise ConfigError(f"{name}={value}: allowed is {bounds}")
+    return int(value)
+
+
+def _number(name: str, value: object, low: float, low_open: bool = False) -> float:
+    bounds = f"a number {'above' if low_open else 'from'} {low:g}"
+    try:
+        number = float(value)  # type: ignore[arg-type]  # YAML reads 1e-4 as a string
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name}={value}: allowed is {bounds}") from None
+    if isinstance(value, bool) or not math.isfinite(number) or number < low or (low_open and number == low):
+        raise ConfigError(f"{name}={value}: allowed is {bounds}")
+    return number
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+    if str(value) not in choices:
+        raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{did_you_mean(str(value), choices)}")
+    return str(value)
+
+
+def _boolean(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}={value}: allowed are true, false")
+    return value
+
+
+def _bits(name: str, value: object) -> int:
+    if isinstance(value, bool) or value not in (*range(2, 9), FULL_PRECISION):
+        raise ConfigError(
+            f"{name}={value}: allowed are 2 to 8 (a signed b-bit weight has 2^b levels, and at 1 bit none is "
+            f"above zero), and {FULL_PRECISION} for full precision"
+        )
+    return int(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _milestones(value: object, epochs: int) -> tuple[int, ...]:
+    """`thirds` puts them where QGen has them: after a third and after two thirds of the epochs."""
+    if value == THIRDS:
+        return tuple(sorted({m for m in (epochs // 3, 2 * epochs // 3) if m}))
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise ConfigError(f"milestones={value}: allowed are {THIRDS}, or a list of epochs such as [100,200]")
+    milestones = tuple(_integer("milestones", item, 1) for item in value)
+    if list(milestones) != sorted(set(milestones)):
+        raise ConfigError(f"milestones={list(milestones)}: epochs must rise and not repeat")
+    return milestones
+
+
+def _name(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value or any(c in value for c in "/\\\0"):
+        raise ConfigError(f"{name}={value!r}: a data set needs a name without slashes")
+    return value
+
+
+def _text(name: str, value: object) -> str:
+    return str(value)
+
+
+_PARSERS: dict[str, Callable[[str, Any], Any]] = {
+    "dataset": _name,
+    "data_sha256": _text,
+    "train_subset": lambda n, v: _integer(n, v, 0),
+    "test_subset": lambda n, v: _integer(n, v, 0),
+    "augmentation": lambda n, v: _choice(n, v, AUGMENTATIONS),
+    "model": lambda n, v: _choice(n, v, MODELS),
+    "base_width": lambda n, v: _integer(n, v, 1),
+    "width": lambda n, v: _integer(n, v, 1),
+    "depth": lambda n, v: _integer(n, v, 1),
+    "quantizer": lambda n, v: _choice(n, v, QUANTIZERS),
+    "bits": _bits,
+    "first_last": lambda n, v: _choice(n, v, FIRST_LAST),
+    "step_size_weight_decay": _boolean,
+    "optimizer": lambda n, v: _choice(n, v, OPTIMIZERS),
+    "lr": lambda n, v: _number(n, v, 0, low_open=True),
+    "weight_decay": lambda n, v: _number(n, v, 0),
+    "momentum": lambda n, v: _number(n, v, 0),
+    "epochs": lambda n, v: _integer(n, v, 1),
+    "batch_size": lambda n, v: _integer(n, v, 2),
+    "lr_gamma": lambda n, v: _number(n, v, 0, low_open=True),
+    "eval_every_epochs": lambda n, v: _integer(n, v, 1),
+    "eval_every_epochs_late": lambda n, v: _integer(n, v, 1),
+    "precision": lambda n, v: _choice(n, v, PRECISIONS),
+    "seed": lambda n, v: _integer(n, v, 0, 2**31 - 1),
+}
+
+
+def check_value(name: str, value: object) -> Any:
+    """One hyperparameter's value in its declared type. `milestones` stays as given: it depends on epochs."""
+    return _PARSERS[name](name, value) if name in _PARSERS else value
+
+
+def make_run(values: Mapping[str, object]) -> RunConfig:
+    """The run of `values`, which name every field of `RunConfig`; raises `ConfigError`.
+
+    What cannot change the numbers is set to one value, so that equal training has one id: at 32 bits there is
+    no quantizer, no first or last layer that differs, and no step size to decay.
+    """
+    checked = {name: check_value(name, values[name]) for name in RUN_FIELDS}
+    checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
+    if checked["bits"] == FULL_PRECISION:
+        checked |= {"quantizer": "none", "first_last": "b", "step_size_weight_decay": False}
+    elif checked["quantizer"] == "none":
+        raise ConfigError(f"bits={checked['bits']} needs a quantizer: allowed are {allowed(QUANTIZERS[:-1])}")
+    if checked["optimizer"] == "adam" and checked["momentum"]:
+        raise ConfigError(f"momentum={checked['momentum']} with optimizer=adam: only sgd and rmsprop have it")
+    return RunConfig(**checked)
+
+
+def make_settings(values: Mapping[str, object], study: str) -> Settings:
+    """The settings of `values`, which name every key of `SETTING_KEYS`; raises `ConfigError`."""
+    positive = {name: _number(name, values[name], 0, low_open=True) for name in ("pack_minutes", "checkpoint_seconds")}
+    return Settings(
+        results_dir=str(values["results_dir"]),
+        device=_choice("device", values["device"], ("auto", "cpu", "cuda")),  # type: ignore[arg-type]
+        workers=_integer("workers", values["workers"], 0),
+        threads=_integer("threads", values["threads"], 1),
+        keep_weights=_boolean("keep_weights", values["keep_weights"]),
+        dry_run=_boolean("dry_run", values["dry_run"]),
+        rerun=_choice("rerun", values["rerun"], ("missing", "stale")),  # type: ignore[arg-type]
+        max_attempts=_integer("max_attempts", values["max_attempts"], 1),
+        stop_after_same_error=_integer("stop_after_same_error", values["stop_after_same_error"], 1),
+        study=study,
+        **positive,
+    )

@@ -1,0 +1,110 @@
+"""What a run will cost, in seconds, before it starts: operation counts, corrected by stored rows of similar runs."""
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.config import RUN_FIELDS, RunConfig
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What is known of a data set without loading it: images per split, shape (C, H, W), classes."""
+
+    train_size: int
+    test_size: int
+    channels: int
+    height: int
+    width: int
+    classes: int
+    sha256: str = ""
+
+    def subset(self, run: RunConfig) -> tuple[int, int]:
+        """Images (train, test) that `run` uses."""
+        return run.train_subset or self.train_size, run.test_subset or self.test_size
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Of one worker: multiply-accumulates per second, and seconds per training step that do not depend on size."""
+
+    macs_per_s: float
+    step_s: float
+
+
+# Rough figures, used only until a row of the same device is stored: NiN (8 x 2) at batch 128 and a NiN of 32
+# channels, one core of a 2-core x86 machine, for the CPU; for CUDA, the launch-bound eager steps that
+# published figures imply.
+SPEEDS = {"cpu": Speed(2.2e10, 4e-3), "cuda": Speed(5e12, 5e-3)}
+BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
+
+
+def nin_macs(run: RunConfig, facts: DataFacts) -> int:
+    """Multiply-accumulates per image of NiN (methods: NiN); a 3x3 stride-2 convolution, two 1x1, per block."""
+    channels, inputs, macs = run.base_width * run.width, facts.channels, 0
+    height, width = facts.height, facts.width
+    for _ in range(run.depth):
+        height, width = (height + 1) // 2, (width + 1) // 2
+        macs += height * width * channels * (9 * inputs + 2 * channels)
+        inputs = channels
+    return macs + height * width * channels * facts.classes
+
+
+def evaluated_epochs(run: RunConfig) -> list[int]:
+    """Epochs (counted from 1) after which both clean sets are evaluated; the last one always is."""
+    late_from = run.milestones[-1] if run.milestones else 0
+    early = range(run.eval_every_epochs, min(late_from, run.epochs) + 1, run.eval_every_epochs)
+    late = range(late_from + run.eval_every_epochs_late, run.epochs + 1, run.eval_every_epochs_late)
+    return sorted({*early, *late, run.epochs})
+
+
+def operations_s(run: RunConfig, facts: DataFacts, device: str) -> float:
+    """Seconds that `run` takes by operation counts alone on `device` (cpu or cuda)."""
+    speed = SPEEDS[device]
+    train, test = facts.subset(run)
+    steps = run.epochs * -(-train // run.batch_size)
+    images = run.epochs * train * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
+    return steps * speed.step_s + images * nin_macs(run, facts) / speed.macs_per_s
+
+
+# From most to least alike. The first level that has rows decides.
+_SIMILAR = (
+    ("dataset", "model", "base_width", "width", "depth", "batch_size", "optimizer", "quantizer"),
+    ("dataset", "model", "base_width", "width", "depth"),
+    ("dataset", "model"),
+    (),
+)
+
+
+class CostModel:
+    """Expected seconds of runs on one kind of device: operation counts times the median ratio of stored rows."""
+
+    def __init__(self, device: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
+        """`rows`: stored rows as mappings; only those of this device and of data sets in `facts` count."""
+        self.device = device
+        ratios: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+        for row in rows:
+            if row["status"] == "finished" and _kind(row["device"]) == device and row["dataset"] in facts:
+                run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
+                ratio = row["seconds"] / operations_s(run, facts[run.dataset], device)
+                for level in _SIMILAR:
+                    ratios[_key(run, level)].append(ratio)
+        self._ratios = {key: statistics.median(found) for key, found in ratios.items()}
+
+    def expected_s(self, run: RunConfig, facts: DataFacts) -> tuple[float, str]:
+        """Seconds, and what they come from: `rows` or `operations`."""
+        for level in _SIMILAR:
+            ratio = self._ratios.get(_key(run, level))
+            if ratio is not None:
+                return ratio * operations_s(run, facts, self.device), "rows"
+        return operations_s(run, facts, self.device), "operations"
+
+
+def _key(run: RunConfig, level: tuple[str, ...]) -> tuple[Any, ...]:
+    return (level, *(getattr(run, name) for name in level))
+
+
+def _kind(device: str) -> str:
+    return "cpu" if device == "cpu" else "cuda"

@@ -1,0 +1,44 @@
+"""Data sets: what is known of one before it is loaded, and its images as arrays. Nothing here imports torch."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from sweep.config import ConfigError, DataSource, allowed
+from sweep.cost import DataFacts
+from sweep.data.arrays import ImageArrays
+
+_MODULES = {
+    "cifar10": "sweep.data.cifar",
+    "cifar100": "sweep.data.cifar",
+    "digits": "sweep.data.digits",
+    "parquet_images": "sweep.data.parquet_images",
+}
+
+
+def _module(source: DataSource) -> ModuleType:
+    if source.kind not in _MODULES:
+        raise ConfigError(f"data_source={source.kind}: allowed are {allowed(_MODULES)}")
+    if source.name in _MODULES and source.name != source.kind:
+        raise ConfigError(
+            f"dataset_name={source.name} is the name of another data set of this package: results on other "
+            f"images need a name of their own"
+        )
+    return import_module(_MODULES[source.kind])
+
+
+def describe(source: DataSource) -> DataFacts:
+    """Sizes and identity of a data set, without reading its images; raises `ConfigError`."""
+    facts: DataFacts = _module(source).describe(source)
+    return facts
+
+
+def prepare(source: DataSource, cache_dir: Path) -> None:
+    """Makes `load` work in any process: downloads, checks, decodes, once; raises `ConfigError`."""
+    _module(source).prepare(source, cache_dir)
+
+
+def load(source: DataSource, cache_dir: Path) -> ImageArrays:
+    """The images of a prepared data set."""
+    arrays: ImageArrays = _module(source).load(source, cache_dir)
+    return arrays

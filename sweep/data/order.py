@@ -1,0 +1,65 @@
+"""Shuffling and augmentation as pure functions of (seed, epoch, index): a resumed run sees the same batches."""
+
+import torch
+from torch import Tensor
+
+PADDING = 4
+_MASK = 2**64 - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))  # splitmix64 (Steele et al. 2014)
+_SHUFFLE, _AUGMENT = 0, 1
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _mix_int(value: int) -> int:
+    for shift, factor in _MIX:
+        value = ((value ^ (value >> shift)) * factor) & _MASK
+    return value
+
+
+def _mix(values: Tensor) -> Tensor:
+    for shift, factor in _MIX:
+        logical = (values >> shift) & (2 ** (64 - shift) - 1)  # >> is arithmetic on int64
+        values = (values ^ logical) * _signed(factor)
+    return values
+
+
+def random_bits(seed: int, epoch: int, stream: int, index: Tensor) -> Tensor:
+    """64 hashed bits per index (int64, any shape), the same on every device and in every order."""
+    key = 0
+    for part in (seed, epoch, stream):
+        key = _mix_int((key + part + 1) * _GOLDEN & _MASK)
+    return _mix(index * _signed(_GOLDEN) + _signed(key))
+
+
+def permutation(seed: int, epoch: int, size: int, device: torch.device) -> Tensor:
+    """The order (size,) of the training images in `epoch`."""
+    bits = random_bits(seed, epoch, _SHUFFLE, torch.arange(size, device=device))
+    return torch.argsort(bits, stable=True)
+
+
+def pad(images: Tensor) -> Tensor:
+    """Zero padding for random crops: (N, H, W, C) to (N, H + 8, W + 8, C)."""
+    return torch.nn.functional.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))
+
+
+def augment(padded: Tensor, index: Tensor, augmentation: str, seed: int, epoch: int) -> Tensor:
+    """The images `index` (B,) of `padded` (N, H + 8, W + 8, C), cropped to (B, H, W, C) and flipped.
+
+    `crop` draws the offset of each image from 0 to 8 in both directions (4 is the centre), `flip` mirrors it
+    with probability 1/2.
+    """
+    bits = random_bits(seed, epoch, _AUGMENT, index)
+    centre = torch.full_like(bits, PADDING)
+    crops, flips = "crop" in augmentation, "flip" in augmentation
+    top = (bits & 0xFFFF) % (2 * PADDING + 1) if crops else centre
+    left = (bits >> 16 & 0xFFFF) % (2 * PADDING + 1) if crops else centre
+    height, width = padded.shape[1] - 2 * PADDING, padded.shape[2] - 2 * PADDING
+    rows = top[:, None] + torch.arange(height, device=index.device)
+    columns = left[:, None] + torch.arange(width, device=index.device)
+    if flips:
+        columns = torch.where((bits >> 32 & 1).bool()[:, None], columns.flip(1), columns)
+    return padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]

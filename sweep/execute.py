@@ -1,0 +1,62 @@
+"""One sweep from its points to its rows: plan, launch, compact. Everything meets here."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from launchers.local import LocalLauncher
+from sweep import data
+from sweep.compact import compact
+from sweep.config import RUN_FIELDS, DataSource, RunConfig, Settings
+from sweep.cost import DataFacts
+from sweep.plan import Plan, make_plan, summarize
+from sweep.provenance import code_fingerprint
+from sweep.rows import curves_store, rows_store, stored
+
+Point = tuple[RunConfig, DataSource]
+PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", *RUN_FIELDS)
+INTERRUPTED = 130
+
+
+def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
+    """By name of the data set; raises `ConfigError`."""
+    return {source.name: data.describe(source) for source in dict.fromkeys(sources)}
+
+
+def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: LocalLauncher) -> None:
+    """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
+    results_dir = Path(settings.results_dir)
+    device = launcher.device(settings)
+    rows = stored(results_dir, PLAN_COLUMNS)
+    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), device)
+    print(f"sweep {plan.sweep_id} on {device}, results in {results_dir}")
+    print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
+    if settings.dry_run:
+        return
+    sweep_dir = results_dir / "sweeps" / plan.sweep_id
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    plan.write(sweep_dir / "plan.parquet")
+    if plan.to_do(settings.rerun):
+        _train(plan, settings, launcher, sweep_dir)
+    else:
+        print("nothing to do: every run has its row")
+
+
+def _train(plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path) -> None:
+    results_dir = Path(settings.results_dir)
+    for source in {planned.source for planned in plan.to_do(settings.rerun)}:
+        data.prepare(source, results_dir / "cache")
+    try:
+        tally = launcher.run(plan, settings, sweep_dir)
+    except KeyboardInterrupt:
+        print("stopped. The same command goes on where this one was; finished runs are not trained again.")
+        sys.exit(INTERRUPTED)
+    finally:
+        for store in (curves_store(results_dir), rows_store(results_dir)):
+            compact(store)
+    if tally.errors:
+        print(f"{len(tally.errors)} runs failed; their traces are in the column `error` of {results_dir}/rows:")
+        for error in sorted(set(tally.errors.values())):
+            print(f"  {sum(e == error for e in tally.errors.values())} x {error}")
+        print("The same command tries them again.")
+        sys.exit(1)

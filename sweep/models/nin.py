@@ -1,0 +1,32 @@
+"""Network in Network as QGen trains it (B.1, B.3)."""
+
+from torch import Tensor, nn
+
+
+def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class NiN(nn.Module):
+    """`depth` blocks of conv3x3 stride 2, conv1x1, conv1x1, then conv1x1 to the classes and a global average.
+
+    Each convolution has a bias and is followed by BN and ReLU, the one that makes the logits too.
+    """
+
+    def __init__(self, in_channels: int, classes: int, channels: int, depth: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for block in range(depth):
+            layers += [
+                _conv_bn_relu(channels if block else in_channels, channels, 3, 2),
+                _conv_bn_relu(channels, channels, 1, 1),
+                _conv_bn_relu(channels, channels, 1, 1),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.head = _conv_bn_relu(channels, classes, 1, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, classes), which are never negative."""
+        logits: Tensor = self.head(self.features(images)).mean((2, 3))
+        return logits

@@ -1,0 +1,147 @@
+"""The plan: every run of a sweep, whether it is new, done, failed or stale, and what it will cost."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
+from sweep.cost import CostModel, DataFacts
+
+State = Literal["new", "done", "failed", "stale"]
+STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    run: RunConfig
+    run_id: str
+    source: DataSource
+    state: State
+    expected_s: float
+    cost_from: str  # rows or operations
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Runs in the order of the grid, each once."""
+
+    study: str
+    runs: tuple[PlannedRun, ...]
+    duplicates: int  # points of the grid that are equal to an earlier one
+
+    @property
+    def sweep_id(self) -> str:
+        """Names the sweep by its content: the same command is the same sweep."""
+        ids = "\n".join(sorted(planned.run_id for planned in self.runs))
+        return hashlib.sha256(ids.encode()).hexdigest()[:12]
+
+    def to_do(self, rerun: str) -> list[PlannedRun]:
+        """What has to be trained: new and failed runs, with `rerun="stale"` stale ones too."""
+        wanted = {"new", "failed"} | ({"stale"} if rerun == "stale" else set())
+        return [planned for planned in self.runs if planned.state in wanted]
+
+    def write(self, path: Path) -> None:
+        """One row per run: id, state, cost and the whole science config."""
+        columns: dict[str, list[Any]] = {
+            "run_id": [p.run_id for p in self.runs],
+            "state": [p.state for p in self.runs],
+            "expected_s": [p.expected_s for p in self.runs],
+            "cost_from": [p.cost_from for p in self.runs],
+        }
+        columns |= {name: [getattr(p.run, name) for p in self.runs] for name in RUN_FIELDS}
+        beside = path.with_name(f".{path.name}")
+        pq.write_table(pa.table(columns, metadata={"study": self.study}), beside)
+        beside.replace(path)
+
+
+def check_run(run: RunConfig, facts: DataFacts) -> None:
+    """Raises `ConfigError` where `run` asks for what its data set does not have."""
+    for name, size in (("train_subset", facts.train_size), ("test_subset", facts.test_size)):
+        if getattr(run, name) > size:
+            raise ConfigError(f"{name}={getattr(run, name)}: {run.dataset} has {size} such images; 0 takes all")
+    train_size = facts.subset(run)[0]
+    if train_size % run.batch_size == 1:
+        raise ConfigError(
+            f"batch_size={run.batch_size}: the last batch of {train_size} training images would hold one image, "
+            f"on which batch normalization is not defined; take another batch_size or train_subset"
+        )
+
+
+def make_plan(
+    study: str,
+    points: Iterable[tuple[RunConfig, DataSource]],
+    facts: Mapping[str, DataFacts],
+    rows: Sequence[Mapping[str, Any]],
+    code: str,
+    device: str,
+) -> Plan:
+    """The plan of `points`, against the stored `rows` and the fingerprint of today's `code`.
+
+    `facts` by name of the data set. Raises `ConfigError`.
+    """
+    cost = CostModel(device, rows, facts)
+    stored = {row["run_id"]: row for row in rows}
+    planned: dict[str, PlannedRun] = {}
+    points_count = 0
+    for run, source in points:
+        points_count += 1
+        run_id = run.run_id
+        if run_id not in planned:
+            check_run(run, facts[run.dataset])
+            expected = cost.expected_s(run, facts[run.dataset])
+            planned[run_id] = PlannedRun(run, run_id, source, _state(stored.get(run_id), code), *expected)
+    return Plan(study, tuple(planned.values()), points_count - len(planned))
+
+
+def _state(row: Mapping[str, Any] | None, code: str) -> State:
+    if row is None:
+        return "new"
+    if row["status"] == "failed":
+        return "failed"
+    return "done" if row["code"] == code else "stale"
+
+
+def summarize(plan: Plan, workers: int, rerun: str) -> str:
+    """The plan as text: per bit width and in total, runs by state and the cost of what is left to do."""
+    from rich.table import Table
+
+    from sweep.terminal import duration, render
+
+    bits_of = sorted({p.run.bits for p in plan.runs})
+    table = Table("bits", "runs", *STATES, "per run", "to do")
+    for column in table.columns:
+        column.justify = "right"
+    to_do = plan.to_do(rerun)
+    for bits in bits_of:
+        table.add_row(*_summary_row(str(bits), [p for p in plan.runs if p.run.bits == bits], to_do))
+    table.add_section()
+    table.add_row(*_summary_row("all", list(plan.runs), to_do))
+    total_s = sum(p.expected_s for p in to_do)
+    origins = Counter(p.cost_from for p in plan.runs)
+    source = " and ".join(f"{name} for {count} runs" for name, count in sorted(origins.items(), reverse=True))
+    lines = [
+        render(table).rstrip(),
+        f"cost from {source}: {duration(total_s)} of one worker, "
+        f"about {duration(total_s / max(1, min(workers, len(to_do))))} on {workers}",
+    ]
+    if plan.duplicates:
+        lines.append(f"{plan.duplicates} points of the grid are equal to others and run once")
+    if any(p.state == "stale" for p in plan.runs) and rerun == "missing":
+        lines.append("stale: trained by other code; kept as they are unless you say rerun=stale")
+    return "\n".join(lines)
+
+
+def _summary_row(label: str, runs: list[PlannedRun], to_do: list[PlannedRun]) -> list[str]:
+    from sweep.terminal import duration
+
+    states = Counter(p.state for p in runs)
+    ids = {p.run_id for p in runs}
+    mean_s = sum(p.expected_s for p in runs) / len(runs)
+    left_s = sum(p.expected_s for p in to_do if p.run_id in ids)
+    return [label, str(len(runs)), *(str(states[s]) for s in STATES), duration(mean_s), duration(left_s)]

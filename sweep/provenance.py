@@ -1,0 +1,58 @@
+"""Which code made a number: fingerprint of the source files that decide it, git commit, versions."""
+
+import hashlib
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import sweep
+
+_PACKAGE = sweep.PROJECT / "sweep"
+_DECISIVE = ("data", "models", "quantizers", "training")
+
+
+@cache
+def code_fingerprint() -> str:
+    """sha256 over the source files under sweep/ that can change what a run's numbers are."""
+    digest = hashlib.sha256()
+    for folder in _DECISIVE:
+        for file in sorted((_PACKAGE / folder).rglob("*.py")):
+            digest.update(file.relative_to(_PACKAGE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def versions() -> dict[str, Any]:
+    """The provenance columns of a row that are the same for every run of a process."""
+    import torch
+
+    commit, dirty = git_state(sweep.PROJECT)
+    return {
+        "code": code_fingerprint(),
+        "commit": commit,
+        "dirty": dirty,
+        "qsweep_version": sweep.__version__,
+        "torch_version": metadata.version("torch"),
+        "cuda_version": torch.version.cuda or "",
+        "host": platform.node(),
+    }
+
+
+def git_state(folder: Path) -> tuple[str, bool]:
+    """Commit of the checkout at `folder` and whether it has uncommitted changes; ("", False) if it is none."""
+    if not (folder / ".git").exists():
+        return "", False
+    commit = _git(folder, "rev-parse", "HEAD")
+    return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,112 @@
+"""The Hydra sweeper: one composition per choice of config groups, values merged over it, runs as a plan.
+
+Composing each run with Hydra takes 50 ms; this takes microseconds per run.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from launchers.local import LocalLauncher
+from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, DataSource, Settings, make_run, make_settings
+from sweep.execute import Point, describe_all, execute
+from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_axes
+
+Values = Mapping[str, Any]
+
+
+def values_of(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values; raises `ConfigError` where one is missing."""
+    with_hydra_removed = {key: config._get_node(key) for key in config if key != "hydra"}
+    try:
+        plain = OmegaConf.to_container(OmegaConf.create(with_hydra_removed), resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key} needs a value: give {error.full_key}=... on the command line") from error
+    return cast("dict[str, Any]", plain)
+
+
+def source_of(values: Values) -> DataSource:
+    return DataSource(values["data_source"], values["dataset"], str(values["data_dir"]), values.get("label_column"))
+
+
+def settings_of(values: Values) -> Settings:
+    return make_settings(values, study=str(values["grid"]["name"]))
+
+
+class GridSweeper(Sweeper):
+    """Expands conf/grid/ and the command line to runs, and hands them to the launcher as one plan."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._loader = hydra_context.config_loader
+        self._master = config
+        launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
+        if not isinstance(launcher, LocalLauncher):
+            raise ConfigError(f"hydra/launcher={type(launcher).__name__}: allowed is local")
+        self._launcher = launcher
+
+    def sweep(self, arguments: list[str]) -> None:
+        overrides = OverridesParser.create(self._loader).parse_overrides(arguments)
+        fixed = [o for o in overrides if not o.is_sweep_override()]
+        first = self._compose(fixed, {})
+        axes = parse_axes(first["grid"]["axes"]) | command_line_axes(overrides)
+        compositions = list(self._compositions(fixed, axes))
+        facts = describe_all(source_of(base) for base in compositions)
+        points = _points(compositions, [axis for name, axis in axes.items() if name not in GROUPS], facts)
+        execute(points, facts, settings_of(first), self._launcher)
+
+    def _compositions(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> Iterator[Values]:
+        """The configuration at each choice of config groups."""
+        groups = [axis for name, axis in axes.items() if name in GROUPS]
+        for choice in itertools.product(*(axis.at({}) for axis in groups)):
+            yield self._compose(fixed, dict(zip((axis.name for axis in groups), choice, strict=True)))
+
+    def _compose(self, fixed: Sequence[Override], groups: Mapping[str, str]) -> dict[str, Any]:
+        lines = [o.input_line for o in fixed if o.get_key_element() not in groups]
+        lines += [f"{group}={name}" for group, name in groups.items()]
+        return values_of(self._loader.load_sweep_config(self._master, cast("list[str]", lines)))
+
+
+def command_line_axes(overrides: Sequence[Override]) -> dict[str, Axis]:
+    """An axis for every hyperparameter that the command line gives one or several values for."""
+    axes = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if override.is_sweep_override():
+            axes[key] = fixed_axis(key, _swept_values(override))
+        elif key in AXES:
+            axes[key] = fixed_axis(key, [override.value()])
+    return axes
+
+
+def _swept_values(override: Override) -> list[Any]:
+    key = override.get_key_element()
+    if key in SETTING_KEYS or key in SOURCE_KEYS:
+        raise ConfigError(f"{override.input_line}: {key} is a setting of the whole sweep; give it one value")
+    if not override.is_discrete_sweep():
+        raise ConfigError(f"{override.input_line}: a grid needs values: choice(...), range(...) or a list")
+    return list(override.sweep_iterator())
+
+
+def _points(compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any]) -> Iterator[Point]:
+    for base in compositions:
+        source = source_of(base)
+        digest = {"data_sha256": facts[source.name].sha256}
+        for point in expand(axes, {**base, **digest}):
+            yield make_run(point), source
+
+
+def single_run(config: DictConfig, launcher: LocalLauncher) -> None:
+    """Trains the one run of a configuration that Hydra composed, by the same way as a sweep."""
+    values = values_of(config)
+    source = source_of(values)
+    facts = describe_all([source])
+    run = make_run(values | {"data_sha256": facts[source.name].sha256})
+    execute([(run, source)], facts, settings_of(values | {"grid": {"name": "single"}}), launcher)

@@ -1,0 +1,1 @@
+"""Tables from rows, beside the published ones. `python -m sweep.tables`."""

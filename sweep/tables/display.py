@@ -1,0 +1,127 @@
+"""A generalization table as people read it, and as programs do."""
+
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+
+from sweep.tables.generalization import SETTING
+from sweep.tables.published import precision_name
+from sweep.terminal import render
+
+_COUNTS = {"n": "n", "missing": "missing", "diverged": "diverged"}
+_RARE_COUNTS = {"failed": "failed", "at_chance": "at chance"}  # shown where they are not all zero
+_DATA = ("dataset", "model", "data_sha256")
+_METRICS = {
+    "train_acc": ("train acc %", 100, 2),
+    "test_acc": ("test acc %", 100, 2),
+    "train_loss": ("train loss", 1, 3),
+    "test_loss": ("test loss", 1, 3),
+    "gap": ("gap", 1, 3),
+}
+CHANGE = "gap - FP32 gap [95 %]"
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Text cells: mean ± standard error, and under each line the published one where there is one."""
+    varying = [name for name in SETTING if name not in _DATA and table[name].nunique() > 1]
+    counts = _COUNTS | {name: title for name, title in _RARE_COUNTS.items() if table[name].any()}
+    lines = []
+    for _, line in table.iterrows():
+        names = {"dataset": line["dataset"], "model": line["model"], **{name: str(line[name]) for name in varying}}
+        lines.append({**names, "precision": _precision(line), **_cells(line, counts)})
+        if pd.notna(line["published_gap"]):
+            lines.append({**dict.fromkeys(names, ""), "precision": "  published", **_published_cells(line)})
+    return pd.DataFrame(lines).fillna("")
+
+
+def _precision(line: pd.Series) -> str:
+    ends = "" if line["first_last"] == "b" else f", ends {line['first_last']}"
+    return f"{precision_name(line['bits'])}{ends}"
+
+
+def _cells(line: pd.Series, counts: dict[str, str]) -> dict[str, str]:
+    cells = {title: str(line[name]) for name, title in counts.items()}
+    for name, (title, scale, digits) in _METRICS.items():
+        cells[title] = _number(line[name] * scale, digits)
+        if pd.notna(line[f"{name}_se"]):
+            cells[title] += f" ± {_number(line[f'{name}_se'] * scale, digits)}"
+    if line["pairs"]:
+        cells[CHANGE] = f"{line['gap_change']:+.3f}"
+        if pd.notna(line["gap_change_low"]):
+            cells[CHANGE] += f" [{line['gap_change_low']:+.3f}, {line['gap_change_high']:+.3f}]"
+        cells["pairs"] = str(line["pairs"])
+    return cells
+
+
+def _published_cells(line: pd.Series) -> dict[str, str]:
+    """The papers print two digits of a percentage and three of a loss."""
+    return {
+        title: _number(line[f"published_{name}"] * scale, digits) for name, (title, scale, digits) in _METRICS.items()
+    }
+
+
+def _number(value: float, digits: int) -> str:
+    return "" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """What a reader must know before he trusts the means."""
+    counts = table[["n", "missing", "failed", "diverged", "at_chance"]].sum()
+    planned = counts[["n", "missing", "failed", "diverged"]].sum()
+    same = [name for name in SETTING if name not in _DATA and table[name].nunique() == 1]
+    found = ["with " + ", ".join(f"{name}={table[name].iloc[0]}" for name in same)]
+    if counts["missing"] + counts["failed"]:
+        found.append(
+            f"INCOMPLETE: of {planned} runs {counts['missing']} have no result yet and {counts['failed']} failed; "
+            f"the means are over the others"
+        )
+    if counts["diverged"]:
+        found.append(f"{counts['diverged']} runs diverged: counted, not in the means")
+    if counts["at_chance"]:
+        found.append(f"{counts['at_chance']} runs never left chance level: in the means")
+    if (table["codes"] > 1).any():
+        found.append("some lines mix rows of different code: `python -m sweep.run ... dry_run=true` names the stale")
+    return found
+
+
+def terminal(table: pd.DataFrame) -> str:
+    shown = readable(table)
+    drawn = Table(*shown.columns)
+    for column in drawn.columns[shown.columns.get_loc("precision") + 1 :]:  # type: ignore[operator]
+        column.justify = "right"
+    for _, line in shown.iterrows():
+        drawn.add_row(*line)
+    return "\n".join([render(drawn), *notes(table)])
+
+
+def markdown(table: pd.DataFrame) -> str:
+    lines = [str(readable(table).to_markdown(index=False, disable_numparse=True)), *notes(table)]
+    return "\n\n".join(lines)
+
+
+def latex(table: pd.DataFrame) -> str:
+    comments = [f"% {note}" for note in notes(table)]
+    body = str(readable(table).to_latex(index=False, escape=True))
+    return "\n".join([*comments, body.replace("±", r"$\pm$")])
+
+
+def csv(table: pd.DataFrame) -> str:
+    stream = StringIO()
+    table.drop(columns="run_ids").to_csv(stream, index=False)
+    return stream.getvalue()
+
+
+TEXT_FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {
+    "terminal": terminal,
+    "markdown": markdown,
+    "latex": latex,
+    "csv": csv,
+}
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """All columns in full precision, with the run ids behind every line."""
+    table.to_parquet(path, index=False)

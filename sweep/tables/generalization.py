@@ -1,0 +1,79 @@
+"""QGen Table 1: accuracy, loss and generalization gap by precision, averaged over a grid of hyperparameters."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from sweep.config import FULL_PRECISION, RUN_FIELDS
+
+# What the paper averages over. Everything else that differs makes a line of its own.
+AVERAGED = ("optimizer", "lr", "weight_decay", "momentum", "width", "depth", "seed")
+PRECISION = ("bits", "quantizer", "first_last", "step_size_weight_decay")
+SETTING = tuple(name for name in RUN_FIELDS if name not in (*AVERAGED, *PRECISION))
+METRICS = ("train_acc", "test_acc", "train_loss", "test_loss", "gap")
+CONFIDENCE = 0.95
+
+
+def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """One line per data set, model, setting and precision, from `runs` as `select.planned_and_stored` gives them.
+
+    Columns: the science columns that define the line; `n`, the finished runs that the means are over, and the
+    others by what became of them: `missing`, `failed`, `diverged`; `at_chance`, those of the n that learned
+    nothing; mean and standard error of every metric; `gap_change`, the mean difference of the gap to full
+    precision over `pairs` runs that agree in all else, with its 95 % confidence interval (Student's t);
+    `run_ids` of the n.
+    """
+    lines = []
+    for setting, block in runs.groupby(list(SETTING), sort=True):
+        full = _finished(block[block["bits"] == FULL_PRECISION])
+        for precision, group in block.groupby(list(PRECISION), sort=True):
+            names = dict(zip((*SETTING, *PRECISION), (*setting, *precision), strict=True))
+            lines.append(names | _counts(group) | _means(group) | _change(group, full))
+    table = pd.DataFrame(lines)
+    order = {FULL_PRECISION: 0}
+    table["_order"] = [order.get(bits, FULL_PRECISION - bits) for bits in table["bits"]]
+    table = table.sort_values(["dataset", "model", *SETTING, "_order"], kind="stable")
+    return table.drop(columns="_order").reset_index(drop=True)
+
+
+def _finished(group: pd.DataFrame) -> pd.DataFrame:
+    return group[group["status"] == "finished"]
+
+
+def _counts(group: pd.DataFrame) -> dict[str, Any]:
+    status = group["status"]
+    finished = _finished(group)
+    return {
+        "n": len(finished),
+        "missing": int(status.isna().sum()),
+        "failed": int((status == "failed").sum()),
+        "diverged": int((status == "diverged").sum()),
+        "at_chance": int((finished["at_chance"] == True).sum()),  # noqa: E712  # null where nothing is known
+        "codes": finished["code"].nunique(),
+        "run_ids": finished["run_id"].tolist(),
+    }
+
+
+def _means(group: pd.DataFrame) -> dict[str, float]:
+    finished = _finished(group)
+    means = {}
+    for metric in METRICS:
+        values = finished[metric].to_numpy(dtype=float)
+        means[metric] = values.mean() if len(values) else np.nan
+        means[f"{metric}_se"] = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return means
+
+
+def _change(group: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
+    """Of the gap against full precision, over runs that agree in every averaged hyperparameter."""
+    pairs = _finished(group).merge(full, on=list(AVERAGED), suffixes=("", "_full"))
+    is_full = (group["bits"] == FULL_PRECISION).all()
+    differences = (pairs["gap"] - pairs["gap_full"]).to_numpy(dtype=float) if not is_full else np.array([])
+    n = len(differences)
+    mean = differences.mean() if n else np.nan
+    half = np.nan
+    if n > 1:
+        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * differences.std(ddof=1) / np.sqrt(n)
+    return {"pairs": n, "gap_change": mean, "gap_change_low": mean - half, "gap_change_high": mean + half}

@@ -1,0 +1,80 @@
+"""Runs small enough for tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from sweep.config import DataSource, RunConfig, make_run
+from sweep.data import digits
+from sweep.data.arrays import ImageArrays
+
+DIGITS = DataSource("digits", "digits", "")
+TINY = {
+    "dataset": "digits",
+    "data_sha256": "",
+    "train_subset": 200,
+    "test_subset": 100,
+    "augmentation": "none",
+    "model": "nin",
+    "base_width": 2,
+    "width": 2,
+    "depth": 2,
+    "quantizer": "lsq",
+    "bits": 4,
+    "first_last": "b",
+    "step_size_weight_decay": False,
+    "optimizer": "sgd",
+    "lr": 0.1,
+    "weight_decay": 0.0001,
+    "momentum": 0.9,
+    "epochs": 3,
+    "batch_size": 64,
+    "milestones": "thirds",
+    "lr_gamma": 0.1,
+    "eval_every_epochs": 1,
+    "eval_every_epochs_late": 1,
+    "precision": "fp32",
+    "seed": 0,
+}
+
+
+def tiny_run(**changes: object) -> RunConfig:
+    """A run that trains in a fraction of a second."""
+    return make_run(TINY | changes)
+
+
+@pytest.fixture(scope="session")
+def digit_arrays() -> ImageArrays:
+    return digits.load(DIGITS, Path())
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+StopAfter = Callable[[int], Callable[[], bool]]
+
+
+@pytest.fixture
+def stop_after() -> StopAfter:
+    """`stop_after(n)` is a stop function that turns true at its n-th call."""
+
+    def make(calls: int) -> Callable[[], bool]:
+        left = [calls]
+
+        def stop() -> bool:
+            left[0] -= 1
+            return left[0] <= 0
+
+        return stop
+
+    return make
