@@ -37,7 +37,7 @@ class Speed:
 # Rough figures, used only until a row of the same device is stored: NiN (8 x 2) at batch 128 and a NiN of 32
 # channels, one core of a 2-core x86 machine, for the CPU; for CUDA, the launch-bound eager steps that
 # published figures imply.
-SPEEDS = {"cpu": Speed(2.2e10, 4e-3), "cuda": Speed(5e12, 5e-3)}
+SPEEDS = {"cpu": Speed(4.5e10, 4e-3), "cuda": Speed(5e12, 5e-3)}
 BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
 
 
