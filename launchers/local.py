@@ -13,7 +13,7 @@ from typing import Any
 
 import submitit
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -39,7 +39,7 @@ class LocalLauncher(Launcher):
         """Nothing is needed of Hydra: plans come with their settings."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        raise HydraException("this launcher takes plans, not lists of overrides: use hydra/sweeper=grid")
+        raise CompactHydraException("this launcher takes plans, not lists of overrides: use hydra/sweeper=grid")
 
     def device(self, settings: Settings) -> str:
         """cpu or cuda, as workers will train; raises `ConfigError` where there is no GPU to use."""

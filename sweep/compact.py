@@ -26,11 +26,12 @@ def compact(store: Store) -> int:
     It may be killed at any moment: rows are removed only after the generation that has them is the current one.
     Failed rows stay in files of their own, which the next attempt replaces.
     """
-    if not store.path.exists():
+    if not store.path.exists() and not store.generations():
         return 0
     with _alone(store) as is_alone:
         if not is_alone:
             return 0
+        store.adopt_copy()
         old = store.generations()
         files = [file for folder in old for file in shards(folder)]
         if len(old) == 1 and not _worth_merging(files):

@@ -55,9 +55,14 @@ class Store:
         """Makes `generation` the current one, in one step."""
         link = self.results_dir / f".{self.name}-{uuid.uuid4().hex[:12]}"
         link.symlink_to(generation.relative_to(self.results_dir))
-        if self.path.is_dir() and not self.path.is_symlink():  # a copy made without links
-            self.path.rename(self.new_generation() / "copied")
         link.replace(self.path)
+
+    def adopt_copy(self) -> None:
+        """Makes a generation of a plain directory, as a copy without links leaves it."""
+        if self.path.is_dir() and not self.path.is_symlink():
+            generation = self.new_generation()
+            self.path.rename(generation)
+            self.turn_to(generation)
 
     def _create(self) -> None:
         generation = self.new_generation()

@@ -6,7 +6,7 @@ from types import ModuleType
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from launchers.local import LocalLauncher
 from sweep import PROJECT
@@ -50,11 +50,7 @@ def check_keys(argv: list[str]) -> None:
 @hydra.main(version_base="1.3", config_path=CONF, config_name="sweep")
 def train_configured(config: DictConfig) -> None:
     """One run. (With -m, Hydra calls the sweeper instead.)"""
-    with_launcher = OmegaConf.create({"hydra": HydraConfig.get()})
-    launcher = Plugins.instance().instantiate_launcher(None, train_configured, with_launcher)  # type: ignore[arg-type]
-    if not isinstance(launcher, LocalLauncher):
-        raise ConfigError("hydra/launcher: allowed is local")
-    single_run(config, launcher)
+    single_run(config, HydraConfig.get(), train_configured)
 
 
 def main() -> None:

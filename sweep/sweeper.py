@@ -5,15 +5,16 @@ Composing each run with Hydra takes 50 ms; this takes microseconds per run.
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.errors import CompactHydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from launchers.local import LocalLauncher
 from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, DataSource, Settings, make_run, make_settings
@@ -23,14 +24,23 @@ from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_axes
 Values = Mapping[str, Any]
 
 
+@contextmanager
+def errors_for_hydra() -> Iterator[None]:
+    """Hydra prints these alone, and any other error with a trace of its own."""
+    try:
+        yield
+    except ConfigError as error:
+        raise CompactHydraException(f"error: {error}") from None
+
+
 def values_of(config: DictConfig) -> dict[str, Any]:
     """The configuration as plain values; raises `ConfigError` where one is missing."""
-    with_hydra_removed = {key: config._get_node(key) for key in config if key != "hydra"}
-    try:
-        plain = OmegaConf.to_container(OmegaConf.create(with_hydra_removed), resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key} needs a value: give {error.full_key}=... on the command line") from error
-    return cast("dict[str, Any]", plain)
+    own = OmegaConf.create({key: config._get_node(key) for key in config if key != "hydra"})
+    unresolved = cast("dict[str, Any]", OmegaConf.to_container(own, resolve=False))
+    missing = [key for key, value in unresolved.items() if value == "???"]
+    if missing:
+        raise ConfigError(f"{missing[0]} needs a value: give {missing[0]}=... on the command line")
+    return cast("dict[str, Any]", OmegaConf.to_container(own, resolve=True))
 
 
 def source_of(values: Values) -> DataSource:
@@ -41,17 +51,24 @@ def settings_of(values: Values) -> Settings:
     return make_settings(values, study=str(values["grid"]["name"]))
 
 
+def make_launcher(config: DictConfig, task_function: TaskFunction) -> LocalLauncher:
+    """The launcher of the group hydra/launcher; raises `ConfigError` where it is not one of ours."""
+    launcher = Plugins.instance().instantiate_launcher(cast("HydraContext", None), task_function, config)
+    if not isinstance(launcher, LocalLauncher):
+        raise ConfigError(f"hydra/launcher: {type(launcher).__name__} takes no plans; allowed is local")
+    return launcher
+
+
 class GridSweeper(Sweeper):
     """Expands conf/grid/ and the command line to runs, and hands them to the launcher as one plan."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._loader = hydra_context.config_loader
         self._master = config
-        launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
-        if not isinstance(launcher, LocalLauncher):
-            raise ConfigError(f"hydra/launcher={type(launcher).__name__}: allowed is local")
-        self._launcher = launcher
+        with errors_for_hydra():
+            self._launcher = make_launcher(config, task_function)
 
+    @errors_for_hydra()
     def sweep(self, arguments: list[str]) -> None:
         overrides = OverridesParser.create(self._loader).parse_overrides(arguments)
         fixed = [o for o in overrides if not o.is_sweep_override()]
@@ -103,8 +120,10 @@ def _points(compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping
             yield make_run(point), source
 
 
-def single_run(config: DictConfig, launcher: LocalLauncher) -> None:
+@errors_for_hydra()
+def single_run(config: DictConfig, hydra_config: object, task_function: TaskFunction) -> None:
     """Trains the one run of a configuration that Hydra composed, by the same way as a sweep."""
+    launcher = make_launcher(OmegaConf.create({"hydra": hydra_config}), task_function)
     values = values_of(config)
     source = source_of(values)
     facts = describe_all([source])

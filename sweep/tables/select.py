@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
@@ -35,7 +36,8 @@ def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
     """The runs with one of the comma-separated values of every filter; raises `ConfigError` where none is left."""
     for name, values in filters.items():
         present = runs[name].unique()
-        matching = [value for value in present if any(_equal(value, given) for given in values.split(","))]
+        wanted = {values, *values.split(",")}  # milestones have commas of their own
+        matching = [value for value in present if any(_equal(value, given) for given in wanted)]
         runs = runs[runs[name].isin(matching)]
         if runs.empty:
             raise ConfigError(f"{name}={values}: no run has it; there are {allowed(sorted(present))}")
@@ -43,7 +45,7 @@ def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _equal(value: object, given: str) -> bool:
-    if isinstance(value, str | bool):
+    if isinstance(value, str | bool | np.bool_):
         return str(value).lower() == given.lower()
     try:
         return float(value) == float(given)  # type: ignore[arg-type]

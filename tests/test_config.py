@@ -1,0 +1,153 @@
+"""What a run is: its id, what is allowed, and what cannot change its numbers."""
+
+import dataclasses
+import json
+
+import pytest
+
+from sweep.config import RUN_FIELDS, ConfigError, canonical_json, make_run, make_settings
+from tests.conftest import TINY, tiny_run
+
+QGEN = TINY | {
+    "dataset": "cifar10",
+    "train_subset": 0,
+    "test_subset": 0,
+    "augmentation": "crop_flip",
+    "base_width": 25,
+    "width": 8,
+    "epochs": 300,
+    "batch_size": 128,
+    "eval_every_epochs": 10,
+}
+
+# These ids must never change: stored rows are found by them.
+PINNED = {
+    "sgd, 4 bits": ({}, "87d3babae88bde54189d9ce06421af6a198cc980906e42d35d4eceb334aebe3d"),
+    "adam, 2 bits": (
+        {"optimizer": "adam", "lr": 0.001, "momentum": 0.0, "bits": 2},
+        "24b7093fb7f4d9d7d1a410c5b131b30aae6143a507e97d89c789c78ffadddfdd",
+    ),
+    "full precision": (
+        {"bits": 32, "width": 12, "depth": 4},
+        "67717ab6f7f793002e34dab7b3bafca022b0c708e56166cf6d33ef60316b90b3",
+    ),
+    "seed 1": ({"seed": 1}, "efe80789fecb55652f8abb903fd6c431f5d8f9b6768d881627850013c87077c0"),
+    "digits": (
+        {"dataset": "digits", "augmentation": "none", "base_width": 4, "epochs": 30},
+        "d16876a270995384e060291b8a3c83e64c7f79eb7c6a28fa0a09a0a129764594",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_pinned_run_ids(name: str) -> None:
+    changes, run_id = PINNED[name]
+    assert make_run(QGEN | changes).run_id == run_id
+
+
+def test_the_id_is_that_of_the_whole_science_config() -> None:
+    values = json.loads(canonical_json(tiny_run()))
+    assert tuple(sorted(values)) == tuple(sorted(RUN_FIELDS))
+    assert " " not in canonical_json(tiny_run())
+
+
+OTHER = {
+    "dataset": "other", "data_sha256": "x", "train_subset": 3, "test_subset": 3, "augmentation": "crop",
+    "base_width": 3, "width": 3, "depth": 3, "bits": 8, "first_last": "8", "step_size_weight_decay": True,
+    "optimizer": "rmsprop", "lr": 0.2, "weight_decay": 0.3, "momentum": 0.5, "epochs": 4, "batch_size": 32,
+    "milestones": [2], "lr_gamma": 0.5, "eval_every_epochs": 2, "eval_every_epochs_late": 2, "precision": "bf16",
+    "seed": 7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_every_hyperparameter_is_part_of_the_id(name: str) -> None:
+    assert tiny_run(**{name: OTHER[name]}).run_id != tiny_run().run_id
+
+
+def test_all_hyperparameters_are_tested() -> None:
+    assert set(OTHER) == set(RUN_FIELDS) - {"model", "quantizer"}  # these have one value so far
+
+
+def test_what_full_precision_does_not_use_is_not_part_of_its_id() -> None:
+    plain = tiny_run(bits=32)
+    assert tiny_run(bits=32, first_last="fp", step_size_weight_decay=True).run_id == plain.run_id
+    assert (plain.quantizer, plain.first_last) == ("none", "b")
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"lr": 1}, {"lr": 1.0}),
+        ({"lr": "1e-1"}, {"lr": 0.1}),
+        ({"weight_decay": 0}, {"weight_decay": 0.0}),
+    ],
+)
+def test_equal_values_written_differently_are_one_run(given: dict[str, object], same: dict[str, object]) -> None:
+    assert tiny_run(**given) == tiny_run(**same)
+    assert tiny_run(**given).run_id == tiny_run(**same).run_id
+
+
+@pytest.mark.parametrize(
+    ("epochs", "given", "expected"),
+    [(300, "thirds", (100, 200)), (10, "thirds", (3, 6)), (2, "thirds", (1,)), (1, "thirds", ()), (9, [4], (4,))],
+)
+def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> None:
+    assert tiny_run(epochs=epochs, milestones=given).milestones == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bits": 1}, r"bits=1: allowed are 2 to 8 .* and 32 for full precision"),
+        ({"bits": 16}, r"bits=16: allowed"),
+        ({"bits": True}, r"bits=True: allowed"),
+        ({"bits": 4, "quantizer": "none"}, r"bits=4 needs a quantizer: allowed are lsq"),
+        ({"depth": 0}, r"depth=0: allowed is a whole number from 1 up"),
+        ({"depth": 2.5}, r"depth=2.5: allowed is a whole number from 1 up"),
+        ({"width": "wide"}, r"width=wide: allowed is a whole number"),
+        ({"optimizer": "adm"}, r"optimizer=adm: allowed are sgd, adam, rmsprop; did you mean adam\?"),
+        ({"lr": 0}, r"lr=0: allowed is a number above 0"),
+        ({"lr": float("nan")}, r"lr=nan: allowed is a number above 0"),
+        ({"lr": "fast"}, r"lr=fast: allowed is a number above 0"),
+        ({"lr": None}, r"lr=None: allowed is a number above 0"),
+        ({"weight_decay": -1}, r"weight_decay=-1: allowed is a number from 0"),
+        ({"optimizer": "adam"}, r"momentum=0.9 with optimizer=adam: only sgd and rmsprop have it"),
+        ({"milestones": "halves"}, r"milestones=halves: allowed are thirds, or a list"),
+        ({"milestones": [3, 2]}, r"milestones=\[3, 2\]: epochs must rise"),
+        ({"milestones": [0]}, r"milestones=0: allowed is a whole number from 1 up"),
+        ({"seed": -1}, r"seed=-1: allowed is a whole number from 0 to 2147483647"),
+        ({"first_last": 4}, r"first_last=4: allowed are b, 8, fp"),
+        ({"step_size_weight_decay": "yes"}, r"step_size_weight_decay=yes: allowed are true, false"),
+        ({"dataset": "a/b"}, r"dataset='a/b': a data set needs a name without slashes"),
+    ],
+)
+def test_impossible_values(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        tiny_run(**changes)
+
+
+SETTINGS = {
+    "results_dir": "r", "device": "cpu", "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
+    "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "stop_after_same_error": 5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"device": "gpu"}, "device=gpu: allowed are auto, cpu, cuda"),
+        ({"workers": -1}, "workers=-1: allowed is a whole number from 0"),
+        ({"checkpoint_seconds": 0}, "checkpoint_seconds=0: allowed is a number above 0"),
+        ({"rerun": "all"}, "rerun=all: allowed are missing, stale"),
+        ({"keep_weights": 1}, "keep_weights=1: allowed are true, false"),
+    ],
+)
+def test_impossible_settings(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_settings(SETTINGS | changes, study="")
+
+
+def test_settings_are_read() -> None:
+    settings = make_settings(SETTINGS, study="qgen")
+    assert dataclasses.asdict(settings) == SETTINGS | {"study": "qgen"}

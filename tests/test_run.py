@@ -1,0 +1,311 @@
+"""The command as a user types it: what it expands to, what it refuses, what it does when things go wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sweep import PROJECT
+from sweep.rows import rows_store
+
+SMALL = ["dataset=digits", "base_width=2", "width=2", "depth=2", "train_subset=200", "test_subset=100", "epochs=3"]
+ONE_OPTIMIZER = ["optimizer=sgd", "lr=0.1", "weight_decay=0"]
+# Columns that say how a run went, not what it computed.
+CIRCUMSTANCES = ["attempt", "seconds", "images_per_s", "started_at", "ended_at", "job_id", "host", "study"]
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sweep.run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+
+
+def plan(tmp_path: Path, *arguments: str) -> pd.DataFrame:
+    """The runs of a sweep, composed in a process of its own as the command does, without training them."""
+    script = f"""
+import sys
+from sweep import run, sweeper
+def keep(points, facts, settings, launcher):
+    from sweep.plan import make_plan
+    from pathlib import Path
+    make_plan("", points, facts, [], "", "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
+sweeper.execute = keep
+sys.argv = ["sweep.run", *{list(arguments)!r}]
+run.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return pd.read_parquet(tmp_path / "plan.parquet")
+
+
+def computed(results_dir: Path) -> list[dict[str, Any]]:
+    """The rows less their circumstances, comparable bit for bit."""
+    table = pd.read_parquet(results_dir / "rows").drop(columns=CIRCUMSTANCES).sort_values("run_id")
+    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return rows
+
+
+def curves(results_dir: Path) -> pd.DataFrame:
+    table = pd.read_parquet(results_dir / "curves").drop(columns=["attempt", "ended_at"])
+    return table.sort_values(["run_id", "epoch"]).reset_index(drop=True)
+
+
+def test_qgens_grid_is_972_runs(tmp_path: Path) -> None:
+    runs = plan(tmp_path, "-m", "bits=2,4,8,32")
+    assert len(runs) == runs["run_id"].nunique() == 972
+    assert (runs["bits"].value_counts() == 243).all()
+    by_optimizer = runs.groupby("optimizer")["lr"].unique().map(sorted).to_dict()
+    small = [0.0001, 0.0005, 0.001]
+    assert by_optimizer == {"sgd": [0.01, 0.05, 0.1], "adam": small, "rmsprop": small}
+    for name, values in {"weight_decay": [0, 1e-4, 2e-4], "width": [8, 10, 12], "depth": [2, 3, 4]}.items():
+        assert sorted(runs[name].unique()) == values
+    fixed = runs[["dataset", "base_width", "epochs", "batch_size", "augmentation", "seed"]].drop_duplicates()
+    assert fixed.to_numpy().tolist() == [["cifar10", 25, 300, 128, "crop_flip", 0]]
+    assert [tuple(m) for m in runs["milestones"]] == [(100, 200)] * 972
+    assert runs.groupby("optimizer")["momentum"].unique().map(list).to_dict() == {
+        "sgd": [0.9], "adam": [0.0], "rmsprop": [0.0]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count", "expected"),
+    [
+        (["dataset=cifar100"], 972, {"depth": [3, 4, 5]}),
+        (["bits=4", "lr=0.02", "width=8"], 27, {"lr": [0.02], "width": [8], "bits": [4]}),
+        (["bits=4", "optimizer=sgd", "seed=0,1,2"], 243, {"seed": [0, 1, 2], "lr": [0.01, 0.05, 0.1]}),
+        (["bits=4", "seed=range(0,4)", "width=8", "lr=0.1", "depth=7"], 36, {"seed": [0, 1, 2, 3], "depth": [7]}),
+        (["bits=2,32", "first_last=b,8", *ONE_OPTIMIZER], 27, {"bits": [2, 32]}),  # 2 bits twice, 32 once
+        (["grid=demo", "base_width=4", "epochs=10", "batch_size=64"], 36, {"epochs": [10], "batch_size": [64]}),
+        (["grid=demo", "dataset=digits,cifar10"], 72, {"dataset": ["cifar10", "digits"]}),
+        (["grid=demo", "schedule=constant"], 36, {"lr_gamma": [1.0]}),
+        (["grid=demo", "milestones=[2,5]", "bits=4"], 9, {}),
+        (["grid=demo", "lr=0.1,0.1", "bits=4"], 3, {"lr": [0.1]}),
+    ],
+)
+def test_axes_are_narrowed_replaced_and_extended(
+    arguments: list[str], count: int, expected: dict[str, list[object]], tmp_path: Path
+) -> None:
+    runs = plan(tmp_path, "-m", *arguments)
+    assert len(runs) == count
+    for name, values in expected.items():
+        assert sorted(runs[name].unique()) == values
+
+
+def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None:
+    runs = plan(tmp_path, "bits=8", "optimizer=adam")
+    assert runs[["bits", "optimizer", "lr", "momentum"]].to_numpy().tolist() == [[8, "adam", 0.001, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "bitz=2,4"], "bitz=2,4: there is no such key; did you mean bits?"),
+        (["weight_decy=0"], "did you mean weight_decay?"),
+        (["-m", "bits=1,2"], "bits=1: allowed are 2 to 8"),
+        (["bits=1"], "bits=1: allowed are 2 to 8"),
+        (["-m", "optimizer=sgd,lion"], "Available options in 'optimizer':"),
+        (["optimizer=lion"], "Available options in 'optimizer':"),
+        (["-m", "depth=0"], "depth=0: allowed is a whole number from 1 up"),
+        (["-m", "lr=interval(0.1,1)"], "lr=interval(0.1,1): a grid needs values"),
+        (["-m", "workers=1,2"], "workers is a setting of the whole sweep; give it one value"),
+        (["-m", "dataset=parquet_images"], "dataset_name needs a value: give dataset_name=..."),
+        (["-m", "dataset=parquet_images", "dataset_name=x", "data_dir=/nowhere"], "no train-*.parquet"),
+        (["-m", "device=cuda", "grid=demo"], "device=cuda: no NVIDIA GPU is visible"),
+        (["-m", "hydra/launcher=basic"], "allowed is local"),
+        (["-m", "hydra/sweeper=basic", "bits=2,4"], "use hydra/sweeper=grid"),
+        (["bits=2,4"], "-m"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = run(*arguments, f"results_dir={tmp_path / 'r'}", env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_dry_run_starts_nothing(tmp_path: Path) -> None:
+    done = run("-m", "grid=demo", *SMALL, "dry_run=true", f"results_dir={tmp_path / 'r'}")
+    assert done.returncode == 0, done.stderr
+    assert "cost from operations for 36 runs" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sweep of eight runs, one of which diverges."""
+    results_dir = tmp_path_factory.mktemp("undisturbed") / "r"
+    done = run(*SWEEP, f"results_dir={results_dir}", "keep_weights=true")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "8 of 8 runs done" in done.stdout
+    return results_dir
+
+
+SWEEP = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1,1e30", "bits=2,32", "seed=0,1", "workers=2"]
+
+
+def test_rows_curves_weights_and_plan(undisturbed: Path) -> None:
+    table = pd.read_parquet(undisturbed / "rows")
+    assert len(table) == table["run_id"].nunique() == 8
+    assert table.loc[table["lr"] == 0.1, "status"].tolist() == ["finished"] * 4
+    needed = """run_id status dataset model quantizer bits optimizer lr weight_decay width depth seed epochs train_loss
+        test_loss train_acc test_acc gap parameters seconds device commit started_at ended_at"""
+    finished = table[table["status"] == "finished"]
+    assert not finished[needed.split()].isna().any(axis=None)
+    assert (table["study"] == "qgen").all() and (table["attempt"] == 1).all()
+    assert (table["ended_at"] >= table["started_at"]).all()
+    epochs = pd.read_parquet(undisturbed / "curves").groupby("run_id")["epoch"].max()
+    assert (epochs[finished["run_id"]] == 3).all()
+    assert {path.stem for path in (undisturbed / "weights").iterdir()} >= set(finished["run_id"])
+    (stored_plan,) = undisturbed.glob("sweeps/*/plan.parquet")
+    assert set(pd.read_parquet(stored_plan)["run_id"]) == set(table["run_id"])
+    assert not list(undisturbed.glob("checkpoints/*"))
+
+
+def test_the_same_command_again_trains_nothing(undisturbed: Path) -> None:
+    before = (undisturbed / "rows").resolve(), computed(undisturbed)
+    done = run(*SWEEP, f"results_dir={undisturbed}")
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do: every run has its row" in done.stdout
+    assert before == ((undisturbed / "rows").resolve(), computed(undisturbed))
+
+
+def test_a_larger_sweep_trains_only_what_is_missing(undisturbed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "r"
+    shutil.copytree(undisturbed, copy, symlinks=True)
+    done = run(*[a.replace("seed=0,1", "seed=0,1,2") for a in SWEEP], f"results_dir={copy}")
+    assert "4 of 4 runs done" in done.stdout
+    assert [row for row in computed(copy) if row["seed"] < 2] == computed(undisturbed)
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep.run", *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def worker_pids(results_dir: Path) -> set[int]:
+    """Of the workers that started a run, from their journals."""
+    lines = [line for path in results_dir.glob("sweeps/*/journal/*.jsonl") for line in path.read_text().splitlines()]
+    return {json.loads(line)["pid"] for line in lines if json.loads(line)["event"] == "started"}
+
+
+def wait_for(condition: Any, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.02)
+
+
+LONG = [argument.replace("epochs=3", "epochs=40") for argument in SWEEP]
+
+
+@pytest.fixture(scope="module")
+def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    results_dir = tmp_path_factory.mktemp("long") / "r"
+    assert run(*LONG, f"results_dir={results_dir}").returncode == 0
+    return results_dir
+
+
+def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path: Path) -> None:
+    results_dir = tmp_path / "r"
+    sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0.2")
+    wait_for(lambda: worker_pids(results_dir))
+    time.sleep(0.3)
+    for pid in worker_pids(results_dir):
+        os.kill(pid, signal.SIGKILL)
+    output, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 0, output
+    assert "a worker died at run" in output and "8 of 8 runs done" in output
+    assert computed(results_dir) == computed(undisturbed_long)
+    pd.testing.assert_frame_equal(curves(results_dir), curves(undisturbed_long))
+    assert pd.read_parquet(results_dir / "rows")["attempt"].max() == 2
+
+
+def test_ctrl_c_keeps_checkpoints_and_the_same_command_goes_on(undisturbed_long: Path, tmp_path: Path) -> None:
+    results_dir = tmp_path / "r"
+    sweep = start(*LONG, f"results_dir={results_dir}")
+    wait_for(lambda: worker_pids(results_dir))
+    sweep.send_signal(signal.SIGINT)
+    output, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130
+    assert "The same command goes on" in output
+    assert list((results_dir / "checkpoints").glob("*.pt"))
+    assert not any(Path(f"/proc/{pid}").exists() for pid in worker_pids(results_dir))
+    done = run(*LONG, f"results_dir={results_dir}")
+    assert done.returncode == 0, done.stdout
+    assert computed(results_dir) == computed(undisturbed_long)
+
+
+def test_workers_end_when_their_launcher_is_killed(undisturbed_long: Path, tmp_path: Path) -> None:
+    results_dir = tmp_path / "r"
+    sweep = start(*[a.replace("epochs=40", "epochs=4000") for a in LONG], f"results_dir={results_dir}")
+    wait_for(lambda: worker_pids(results_dir))
+    sweep.kill()
+    sweep.communicate(timeout=60)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in worker_pids(results_dir)), timeout_s=20)
+    assert list((results_dir / "checkpoints").glob("*.pt"))
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> dict[str, str]:
+    """An environment in which workers cannot train at 8 bits."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, os\n"
+        "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
+        "    from launchers import job\n"
+        "    good = job._train\n"
+        "    def _train(task, pack, stop):\n"
+        "        if task.run.bits == 8 and os.environ.get('FAULT'):\n"
+        "            raise RuntimeError('no such luck')\n"
+        "        return good(task, pack, stop)\n"
+        "    job._train = _train\n"
+    )
+    return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
+
+
+def test_a_run_that_raises_is_recorded_and_the_others_are_trained(tmp_path: Path, faulty: dict[str, str]) -> None:
+    results_dir = tmp_path / "r"
+    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, "bits=2,8,32", "seed=0,1", f"results_dir={results_dir}"]
+    done = run(*sweep, env=faulty)
+    assert done.returncode == 1
+    assert "2 x RuntimeError: no such luck" in done.stdout
+    table = pd.read_parquet(results_dir / "rows").set_index("bits")
+    assert len(table) == 6
+    assert table.loc[[2, 32], "status"].tolist() == ["finished"] * 4
+    assert table.loc[8, "status"].tolist() == ["failed"] * 2
+    assert all("raise RuntimeError('no such luck')" in trace for trace in table.loc[8, "error"])
+    again = run(*sweep, env=faulty | {"FAULT": ""})
+    assert again.returncode == 0 and "2 of 2 runs done" in again.stdout
+    table = pd.read_parquet(results_dir / "rows").set_index("bits")
+    assert len(table) == 6 and (table["status"] == "finished").all()
+    assert table.loc[8, "attempt"].tolist() == [2, 2]
+
+
+def test_an_error_that_all_runs_share_stops_the_sweep(tmp_path: Path, faulty: dict[str, str]) -> None:
+    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, "bits=8", "seed=range(0,400)", "stop_after_same_error=3", "workers=1"]
+    done = run(*sweep, f"results_dir={tmp_path / 'r'}", env=faulty)
+    assert done.returncode == 1
+    assert "runs all failed with: RuntimeError: no such luck" in done.stderr
+    assert len(rows_store(tmp_path / "r").read()) < 400
+
+
+def test_stale_rows_are_kept_until_asked(undisturbed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "r"
+    shutil.copytree(undisturbed, copy, symlinks=True)
+    store = rows_store(copy)
+    rows = store.read().to_pylist()
+    for row in rows[:3]:
+        store.write(row["run_id"], [row | {"code": "older", "attempt": 2}])
+    done = run(*SWEEP, f"results_dir={copy}")
+    assert "nothing to do" in done.stdout and "stale: trained by other code" in done.stdout
+    done = run(*SWEEP, f"results_dir={copy}", "rerun=stale")
+    assert "3 of 3 runs done" in done.stdout
+    assert computed(copy) == computed(undisturbed)
