@@ -1,0 +1,39 @@
+"""The line a user looks at."""
+
+import pytest
+
+from launchers.progress import Display, Tally
+from tests.launchers.test_packs import tasks
+
+
+@pytest.fixture
+def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
+    now = [100.0]
+    monkeypatch.setattr("launchers.progress.time.monotonic", lambda: now[0])
+    tally = Tally(tasks([10.0, 10.0, 20.0, 40.0]), workers=2)
+    now[0] = 110.0
+    return tally
+
+
+def test_before_anything_ended_the_plan_says_how_long(tally: Tally) -> None:
+    assert tally.left_s() == 80 / 2
+
+
+def test_counts_and_time_left(tally: Tally) -> None:
+    ids = list(tally._cost_s)
+    for run_id, event in zip(ids, ("finished", "diverged", "failed"), strict=False):
+        tally.add("started", run_id)
+        tally.add(event, run_id, "boom")
+    # 40 expected seconds took 10: the other 40 take 10
+    assert tally.line() == "2 of 4 runs done (1 diverged), 1 failed, 1 left, about 10 s"
+    assert tally.errors == {ids[2]: "boom"}
+    tally.add("finished", ids[3])
+    assert tally.line() == "3 of 4 runs done (1 diverged), 1 failed, 0 left"
+
+
+def test_a_log_file_gets_whole_lines(tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display(tally)
+    display.update()
+    assert capsys.readouterr().out == ""  # nothing is due yet
+    display.end()
+    assert capsys.readouterr().out == "0 of 4 runs done, 0 failed, 4 left, about 40 s\n"

@@ -1,0 +1,60 @@
+"""The direction of imports: config -> plan -> launch -> train -> rows -> tables; and what must not be imported."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sweep import PROJECT
+from sweep.run import KEYS
+
+# From left to right; a module imports only from its own group or from groups to its left.
+ORDER = [
+    {"sweep", "sweep.config", "sweep.cli", "sweep.terminal"},
+    {"sweep.cost", "sweep.schema", "sweep.grid"},
+    {"sweep.plan"},
+    {"sweep.data", "sweep.models", "sweep.quantizers"},
+    {"sweep.training"},
+    {"sweep.rows", "sweep.provenance"},
+    {"sweep.compact", "sweep.tables"},
+]
+# Where all of it is put together: the commands, and what runs on a node.
+ROOTS = {"sweep.run", "sweep.sweeper", "sweep.execute", "launchers"}
+
+
+def group(module: str) -> int | None:
+    parts = module.split(".")
+    names = {".".join(parts[:2]), module}
+    return next((i for i, modules in enumerate(ORDER) if names & modules), None)
+
+
+def imported(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{a.name}" if node.module == "sweep" else node.module for a in node.names}
+    return {name for name in names - {"sweep.PROJECT"} if name.split(".")[0] in ("sweep", "launchers")}
+
+
+SOURCES = sorted((PROJECT / "sweep").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_imports_go_one_way(path: Path) -> None:
+    module = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+    if any(module.startswith(root) for root in ROOTS):
+        return
+    own = group(module)
+    assert own is not None, f"{module} has no place in the order: give it one above"
+    for name in imported(path):
+        other = group(name)
+        assert other is not None and other <= own, f"{module} imports {name}, which is to its right"
+
+
+def test_every_key_of_conf_is_read() -> None:
+    used = set(KEYS) | {"defaults", "hydra"}
+    for path in (PROJECT / "conf").glob("**/*.yaml"):
+        if path.parent.name not in ("grid", "launcher", "sweeper"):
+            assert set(yaml.safe_load(path.read_text())) <= used, path
