@@ -39,7 +39,7 @@ class Store:
     def generations(self) -> list[Path]:
         """All of them, the current one last. More than one is left only by a killed compaction."""
         current = self.path.resolve()
-        found = sorted(self._generations_dir.glob(f"{self.name}-*"))
+        found = sorted(self._generations_dir.resolve().glob(f"{self.name}-*"))
         return [folder for folder in found if folder != current] + ([current] if current.is_dir() else [])
 
     @property

@@ -54,6 +54,14 @@ def test_shards_become_one_file_and_failed_rows_stay_apart(store: Store) -> None
     assert len(store.generations()) == 1
 
 
+def test_a_relative_results_directory(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(store.results_dir)
+    relative = rows_store(Path())
+    assert compact(relative) == 5
+    assert ids(relative) == IDS
+    assert len(relative.generations()) == 1
+
+
 def test_a_retry_replaces_a_failed_row_after_compaction(store: Store) -> None:
     compact(store)
     store.write(RUNS[2].run_id, [row_of(RUNS[2], attempt=9)])

@@ -170,6 +170,17 @@ def test_rows_curves_weights_and_plan(undisturbed: Path) -> None:
     assert not list(undisturbed.glob("checkpoints/*"))
 
 
+def test_a_single_run_in_any_directory(tmp_path: Path) -> None:
+    done = run("bits=2", *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 of 1 runs done" in done.stdout
+    (row,) = pd.read_parquet(tmp_path / "results" / "rows").to_dict("records")
+    assert (row["status"], row["bits"], row["study"]) == ("finished", 2, "single")
+    command = [sys.executable, "-m", "sweep.tables", "format=markdown"]
+    table = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert table.returncode == 0 and "Int2" in table.stdout
+
+
 def test_the_same_command_again_trains_nothing(undisturbed: Path) -> None:
     before = (undisturbed / "rows").resolve(), computed(undisturbed)
     done = run(*SWEEP, f"results_dir={undisturbed}")
