@@ -15,6 +15,7 @@ from sweep.rows import curves_store, rows_store, stored
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", *RUN_FIELDS)
+_OUTCOME = ("run_id", "status", "train_loss", "train_acc", "test_loss", "test_acc", "gap", "best_epoch")
 INTERRUPTED = 130
 
 
@@ -40,6 +41,20 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
         _train(plan, settings, launcher, sweep_dir)
     else:
         print("nothing to do: every run has its row")
+    if len(plan.runs) == 1:
+        print(_outcome(results_dir, plan.runs[0].run_id))
+    print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
+
+
+def _outcome(results_dir: Path, run_id: str) -> str:
+    """One run in one line."""
+    (row,) = (row for row in stored(results_dir, _OUTCOME) if row["run_id"] == run_id)
+    if row["status"] != "finished":
+        return f"run {run_id[:12]} {row['status']}"
+    return (
+        f"run {run_id[:12]}: train loss {row['train_loss']:.3f} ({row['train_acc']:.1%}), test loss "
+        f"{row['test_loss']:.3f} ({row['test_acc']:.1%}), gap {row['gap']:.3f}, epoch {row['best_epoch']}"
+    )
 
 
 def _train(plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path) -> None:

@@ -176,6 +176,7 @@ def test_a_single_run_in_any_directory(tmp_path: Path) -> None:
     assert "1 of 1 runs done" in done.stdout
     (row,) = pd.read_parquet(tmp_path / "results" / "rows").to_dict("records")
     assert (row["status"], row["bits"], row["study"]) == ("finished", 2, "single")
+    assert f"run {row['run_id'][:12]}: train loss {row['train_loss']:.3f}" in done.stdout
     command = [sys.executable, "-m", "sweep.tables", "format=markdown"]
     table = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert table.returncode == 0 and "Int2" in table.stdout
