@@ -124,7 +124,7 @@ def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None
     ],
 )
 def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = run(*arguments, f"results_dir={tmp_path / 'r'}", env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
+    done = run(*arguments, f"results_dir={tmp_path / 'r'}", cwd=tmp_path, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
     output = done.stdout + done.stderr
     assert done.returncode != 0
     assert message in output
