@@ -20,7 +20,15 @@ ORDER = [
     {"sweep.compact", "sweep.tables"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
-ROOTS = {"sweep.run", "sweep.sweeper", "sweep.execute", "launchers"}
+ROOTS = {
+    "sweep.run",
+    "sweep.sweeper",
+    "sweep.execute",
+    "sweep.observe",
+    "sweep.status",
+    "sweep.failures",
+    "sweep.cancel",
+}
 
 
 def group(module: str) -> int | None:
