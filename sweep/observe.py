@@ -33,11 +33,12 @@ class Sweep:
 
     def runs(self) -> pd.DataFrame:
         """One line per planned run with the columns of its row, where it has one."""
-        planned = pq.read_table(self.folder / "plan.parquet").to_pandas()
+        planned: pd.DataFrame = pq.read_table(self.folder / "plan.parquet").to_pandas()
         store = rows_store(self.results_dir)
         if not store.path.exists():
-            return planned.assign(status=None, seconds=None, ended_at=pd.NaT, error=None)
-        rows = store.read(["run_id", "status", "seconds", "ended_at", "error"]).to_pandas()
+            never = pd.Series(pd.NaT, planned.index)
+            return planned.assign(status=None, seconds=None, ended_at=never, error=None)
+        rows: pd.DataFrame = store.read(["run_id", "status", "seconds", "ended_at", "error"]).to_pandas()
         return planned.merge(rows, on="run_id", how="left")
 
     def events(self) -> list[dict[str, Any]]:
