@@ -72,10 +72,10 @@ class Launch:
         for active in list(self._active.values()):
             self._read(active)
         for end in ended:
-            active = self._active[end.pack.pack_id]
-            if active.left:
+            active = self._active.get(end.pack.pack_id)
+            if active is not None:  # else all of its runs had ended, and its worker a moment later
                 self._replace(active, end)
-            self._finish(active)
+                self._finish(active)
 
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():

@@ -63,9 +63,8 @@ def _cluster(members: pd.DataFrame, runs: pd.DataFrame) -> Cluster:
 
 def describe(sweep: Sweep) -> str:
     runs = sweep.runs()
-    lines = [
-        f"sweep {sweep.sweep_id} in {sweep.results_dir}: {(runs['status'] == 'failed').sum()} of {len(runs)} runs failed"
-    ]
+    failed = int((runs["status"] == "failed").sum())
+    lines = [f"sweep {sweep.sweep_id} in {sweep.results_dir}: {failed} of {len(runs)} runs failed"]
     for cluster in clusters(runs):
         lines += ["", f"{len(cluster.runs)} x {cluster.message}", f"  {_what_they_share(cluster)}"]
         logs = _logs(sweep)
