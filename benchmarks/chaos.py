@@ -64,8 +64,14 @@ class Round:
             assert time.monotonic() < deadline, f"the sweep did not end; see {self.results_dir}.log"
             time.sleep(self.dice.uniform(0.2, 1.2))
             if sum(self.faults.values()) < faults_wanted:
-                fault = self.dice.choice(kinds)
-                self.faults[fault.__name__] += fault()
+                self._make(self.dice.choice(kinds))
+
+    def _make(self, fault: Callable[[], bool]) -> None:
+        """Counts the fault, unless what it was meant for had just ended."""
+        try:
+            self.faults[fault.__name__] += fault()
+        except (RuntimeError, ProcessLookupError) as error:
+            print(f"{fault.__name__} came too late: {str(error).splitlines()[0]}", flush=True)
 
     def _relaunched_after_error(self) -> bool:
         """A launcher may give up while slurmctld is frozen before anything was submitted; the user tries again."""

@@ -1,0 +1,60 @@
+"""The ledger of submissions, and what SLURM's error messages mean."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from launchers.packs import Pack
+from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, error_of, submission_environment
+from launchers.slurm.ledger import Ledger, Submitted
+from sweep.config import Settings
+from tests.launchers.test_packs import tasks
+
+
+def packs(tmp_path: Path, count: int) -> list[Pack]:
+    return [Pack(f"p{i}", (task,), str(tmp_path), Settings(), 1) for i, task in enumerate(tasks([1.0] * count))]
+
+
+def test_an_array_is_live_from_confirmation_to_the_end_of_each_pack(tmp_path: Path) -> None:
+    ledger, given = Ledger(tmp_path), packs(tmp_path, 2)
+    assert ledger.open() == ([], [])
+    ledger.announce("a", given)
+    assert ledger.open() == ([], ["a"])
+    ledger.confirm("a", ["7_0", "7_1"])
+    run_ids = [(pack.tasks[0].run_id,) for pack in given]
+    assert ledger.open()[0] == [Submitted("p0", run_ids[0], "a", "7_0"), Submitted("p1", run_ids[1], "a", "7_1")]
+    ledger.end("p0")
+    ledger.announce("b", given[:1])
+    live, unsure = Ledger(tmp_path).open()  # as another launcher reads it
+    assert ([entry.pack_id for entry in live], unsure) == (["p1"], ["b"])
+    assert ledger.names() == ["a", "b"]
+    ledger.withdraw("b")
+    ledger.end("p1")
+    assert ledger.open() == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("sbatch: error: Batch job submission failed: Socket timed out on send/recv operation", ClusterUnavailable),
+        ("slurm_load_jobs error: Unable to contact slurm controller (connect failure)", ClusterUnavailable),
+        ("sbatch: error: AssocMaxSubmitJobLimit\nJob violates accounting/QOS policy (job submit limit)", SubmitLimit),
+        ("sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying", SubmitLimit),
+        ("sbatch: error: invalid partition specified: nowhere", Refused),
+    ],
+)
+def test_errors(message: str, kind: type[Exception]) -> None:
+    assert type(error_of(message)) is kind
+
+
+def test_the_environment_of_a_submission(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLURM_JOB_ID", "SBATCH_PARTITION", "SLURM_CONF"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    before = dict(os.environ)
+    with submission_environment("/project"):
+        assert "SLURM_JOB_ID" not in os.environ and "SBATCH_PARTITION" not in os.environ
+        assert os.environ["SLURM_CONF"] == "x"
+        assert os.environ["PYTHONPATH"] == f"/project{os.pathsep}/mine"
+    assert dict(os.environ) == before
