@@ -70,7 +70,7 @@ class Round:
         """Counts the fault, unless what it was meant for had just ended."""
         try:
             self.faults[fault.__name__] += fault()
-        except (RuntimeError, ProcessLookupError) as error:
+        except (RuntimeError, ProcessLookupError, TimeoutError) as error:
             print(f"{fault.__name__} came too late: {str(error).splitlines()[0]}", flush=True)
 
     def _relaunched_after_error(self) -> bool:

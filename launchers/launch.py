@@ -14,10 +14,12 @@ from launchers.job import commit_failure
 from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
 from launchers.packs import Pack, Task, split_into_packs
 from launchers.progress import Display, Tally
+from sweep.compact import compact_all
 from sweep.config import ConfigError, Settings
 
 POLL_S = 0.2
 LOG_LINES = 20
+COMPACT_EVERY_RUNS = 1000
 
 
 class Launch:
@@ -32,6 +34,7 @@ class Launch:
         self._active: dict[str, _ActivePack] = {}
         self.tally = Tally(tasks, workers)
         self._display = Display(self.tally, executor.summary)
+        self._compacted = 0  # runs that had ended at the last compaction
         self._name = f"{_now():%Y%m%dT%H%M%S}-{os.getpid()}"
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -58,6 +61,7 @@ class Launch:
                 self._collect()
                 self._display.update()
                 self._stop_on_shared_error()
+                self._compact_now_and_then()
                 time.sleep(POLL_S)
         except KeyboardInterrupt:
             self._display.say(self._executor.interrupt())
@@ -67,15 +71,20 @@ class Launch:
             self._display.end()
         return self.tally
 
+    def _compact_now_and_then(self) -> None:
+        """Keeps the number of files small while a large sweep runs."""
+        if len(self.tally.ended) - self._compacted >= COMPACT_EVERY_RUNS:
+            self._compacted = len(self.tally.ended)
+            compact_all(Path(self._settings.results_dir))
+
     def _collect(self) -> None:
         ended = self._executor.ended()  # asked before the journals are read, which are then complete
         for active in list(self._active.values()):
             self._read(active)
         for end in ended:
-            active = self._active.get(end.pack.pack_id)
-            if active is not None:  # else all of its runs had ended, and its worker a moment later
-                self._replace(active, end)
-                self._finish(active)
+            if end.pack.pack_id in self._active:  # else all of its runs had ended, and its worker a moment later
+                self._replace(self._active[end.pack.pack_id], end)
+                self._finish(self._active[end.pack.pack_id])
 
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():

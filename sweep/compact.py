@@ -16,6 +16,7 @@ from sweep.rows import FINAL, Store, best_rows, curves_store, rows_store, shards
 
 ROW_GROUP = 20_000
 RMDIR_ATTEMPTS = 100
+READ_TOGETHER = 200
 # Rows are sorted by what readers filter by, so that row groups can be skipped.
 SORT_BY = ("dataset", "model", "bits", "optimizer", "run_id", "epoch")
 
@@ -63,8 +64,7 @@ def _alone(store: Store) -> Iterator[bool]:
 
 
 def _write_merged(store: Store, files: list[Path], folder: Path) -> None:
-    tables = [table for file in files if (table := store.read_shard(file)) is not None]
-    merged = best_rows(pa.concat_tables([store.schema.empty_table(), *tables]))
+    merged = best_rows(_read_all(store, files))
     if "status" in merged.column_names:
         is_final = pc.is_in(merged["status"], pa.array(FINAL))
         for failed in merged.filter(pc.invert(is_final)).to_pylist():
@@ -74,6 +74,15 @@ def _write_merged(store: Store, files: list[Path], folder: Path) -> None:
     if len(merged):
         path = folder / f"part-{folder.name.rpartition('-')[2]}.parquet"
         write_beside(path, lambda beside: pq.write_table(merged, beside, row_group_size=ROW_GROUP))
+
+
+def _read_all(store: Store, files: list[Path]) -> pa.Table:
+    """All rows in one piece: a table of one row takes a hundred times the memory of its row in a larger one."""
+    read = store.schema.empty_table()
+    for start in range(0, len(files), READ_TOGETHER):
+        tables = (store.read_shard(file) for file in files[start : start + READ_TOGETHER])
+        read = pa.concat_tables([read, *(table for table in tables if table is not None)]).combine_chunks()
+    return read
 
 
 def _remove_generation(folder: Path, merged: set[int], new: Path) -> None:
@@ -91,6 +100,12 @@ def _remove_generation(folder: Path, merged: set[int], new: Path) -> None:
             return
         except OSError:
             continue
+
+
+def compact_all(results_dir: Path) -> None:
+    """Merges the shards of every table."""
+    for store in (curves_store(results_dir), rows_store(results_dir)):
+        compact(store)
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from launchers.base import PlanLauncher
 from sweep import data
-from sweep.compact import compact
+from sweep.compact import compact_all
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings
 from sweep.cost import DataFacts
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
-from sweep.rows import curves_store, rows_store, stored
+from sweep.rows import stored
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", *RUN_FIELDS)
@@ -90,8 +90,7 @@ def _train(plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Pa
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
-        for store in (curves_store(results_dir), rows_store(results_dir)):
-            compact(store)
+        compact_all(results_dir)
     if tally.errors:
         print(f"{len(tally.errors)} runs failed; their traces are in the column `error` of {results_dir}/rows:")
         for error in sorted(set(tally.errors.values())):
