@@ -24,6 +24,7 @@ ON_CPUS = [
 ]  # fmt: skip
 A_PACK_PER_RUN = ["pack_minutes=0.0001"]
 EIGHT = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1,1e30", "bits=2,32", "seed=0,1"]
+LONGER = [*SMALL, "optimizer=sgd", "lr=0.1", "bits=2", "epochs=6000"]  # one run, minutes long
 LONG = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1", "bits=2,32", "seed=0,1", "epochs=250"]
 
 
@@ -215,7 +216,22 @@ def freeze(slurm: SlurmCluster, results_dir: Path) -> None:
     slurm.thaw_slurmctld()
 
 
-@pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all, freeze])
+def suspend(slurm: SlurmCluster, results_dir: Path) -> None:
+    tasks = job_ids(results_dir)
+    for task in tasks:
+        slurm.run("scontrol", "suspend", task)
+    time.sleep(3)
+    for task in tasks:
+        slurm.run("scontrol", "resume", task)
+
+
+def kill_controller(slurm: SlurmCluster, results_dir: Path) -> None:
+    slurm.kill_slurmctld()
+    time.sleep(2)
+    slurm.start_slurmctld()
+
+
+@pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all, freeze, suspend, kill_controller])
 def test_a_fault_changes_no_number(
     fault: Callable[[SlurmCluster, Path], None], slurm: SlurmCluster, env: dict[str, str],
     local: Callable[[list[str]], Path], tmp_path: Path,
@@ -363,15 +379,14 @@ def test_a_time_limit(
     slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
     """A run longer than its task goes on in the next: SLURM warns, the worker saves and requeues itself."""
-    longer = [a.replace("epochs=250", "epochs=12000") for a in LONG if not a.startswith(("seed", "bits"))]
-    results_dir = tmp_path / "r"
+        results_dir = tmp_path / "r"
     sweep = start(
-        [*longer, "bits=2"], results_dir, env, "hydra.launcher.time_min=1", "hydra.launcher.signal_delay_s=20"
+        LONGER, results_dir, env, "hydra.launcher.time_min=2", "hydra.launcher.signal_delay_s=20"
     )
     output = finish(sweep, timeout_s=900)
     assert sweep.returncode == 0, output
     assert {e["cause"] for e in events(results_dir, "requeued")} == {"timed out"}
-    assert computed(results_dir) == computed(local([*longer, "bits=2"]))
+    assert computed(results_dir) == computed(local(LONGER))
 
 
 @pytest.mark.slow
@@ -379,9 +394,8 @@ def test_a_node_that_stops_answering_while_its_worker_lives(
     slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
     """The same run really runs twice at once; it ends in one row."""
-    longer = [a.replace("epochs=250", "epochs=6000") for a in LONG if not a.startswith(("seed", "bits"))]
-    results_dir = tmp_path / "r"
-    sweep = start([*longer, "bits=2"], results_dir, env)
+        results_dir = tmp_path / "r"
+    sweep = start(LONGER, results_dir, env)
     wait_for_runs(results_dir)
     node = slurm.run("squeue", "--noheader", "--format=%N").split()[0]
     slurm.kill_slurmd(node)
@@ -390,4 +404,4 @@ def test_a_node_that_stops_answering_while_its_worker_lives(
     finally:
         slurm.start_slurmd(node)
     assert sweep.returncode == 0, output
-    assert computed(results_dir) == computed(local([*longer, "bits=2"]))
+    assert computed(results_dir) == computed(local(LONGER))
