@@ -379,10 +379,8 @@ def test_a_time_limit(
     slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
     """A run longer than its task goes on in the next: SLURM warns, the worker saves and requeues itself."""
-        results_dir = tmp_path / "r"
-    sweep = start(
-        LONGER, results_dir, env, "hydra.launcher.time_min=2", "hydra.launcher.signal_delay_s=20"
-    )
+    results_dir = tmp_path / "r"
+    sweep = start(LONGER, results_dir, env, "hydra.launcher.time_min=2", "hydra.launcher.signal_delay_s=20")
     output = finish(sweep, timeout_s=900)
     assert sweep.returncode == 0, output
     assert {e["cause"] for e in events(results_dir, "requeued")} == {"timed out"}
@@ -394,7 +392,7 @@ def test_a_node_that_stops_answering_while_its_worker_lives(
     slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
     """The same run really runs twice at once; it ends in one row."""
-        results_dir = tmp_path / "r"
+    results_dir = tmp_path / "r"
     sweep = start(LONGER, results_dir, env)
     wait_for_runs(results_dir)
     node = slurm.run("squeue", "--noheader", "--format=%N").split()[0]
