@@ -39,6 +39,7 @@ ON_SLURM = [
     "max_node_losses=1000", "max_timeouts=1000",
 ]  # fmt: skip
 ROUND_TIMEOUT_S = 1800
+WARN_TIMEOUT_S = 3.0  # scancel tries for a minute where the task is just ending
 
 
 class Round:
@@ -99,7 +100,7 @@ class Round:
     def warn(self) -> bool:
         tasks = self._tasks()
         if tasks:
-            self.cluster.run("scancel", "--signal=USR2", self.dice.choice(tasks))
+            self.cluster.run("scancel", "--signal=USR2", self.dice.choice(tasks), timeout_s=WARN_TIMEOUT_S)
         return bool(tasks)
 
     def lose_node(self) -> bool:
