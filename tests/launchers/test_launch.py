@@ -1,0 +1,139 @@
+"""The rules by which runs of dead workers are tried again, with an executor that only pretends."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from launchers import causes, launch
+from launchers.base import Ended
+from launchers.journal import DIED, STARTED, History, journal_path, record
+from launchers.launch import Launch
+from launchers.packs import Pack
+from launchers.progress import Tally
+from sweep.config import ConfigError, Settings
+from sweep.rows import rows_store
+from tests.launchers.test_packs import tasks
+
+
+class Pretence:
+    """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs."""
+
+    def __init__(self, sweep_dir: Path, script: list[str]) -> None:
+        self._sweep_dir, self._script = sweep_dir, script
+        self.submitted: list[list[int]] = []  # seeds of the runs of each pack
+        self.attempts: list[int] = []  # of the first run of each pack
+        self._new: list[Pack] = []
+        self.stopped = False
+
+    def submit(self, packs: Sequence[Pack]) -> None:
+        self.submitted += [[task.run.seed for task in pack.tasks] for pack in packs]
+        self.attempts += [pack.tasks[0].attempt for pack in packs]
+        self._new += packs
+
+    def ended(self) -> list[Ended]:
+        found = []
+        for pack in self._new:
+            journal = journal_path(self._sweep_dir, pack.pack_id)
+            record(journal, STARTED, pack.tasks[0].run_id)
+            if self._script:
+                found.append(Ended(pack, self._script.pop(0), self._sweep_dir / "log"))
+            else:
+                for task in pack.tasks:
+                    record(journal, "finished", task.run_id)
+        self._new = []
+        return found
+
+    def finish(self, pack: Pack) -> None:
+        pass
+
+    def summary(self) -> str:
+        return ""
+
+    def interrupt(self) -> str:
+        return ""
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "POLL_S", 0.0)
+
+
+def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: int) -> tuple[Tally, Pretence]:
+    sweep_dir = tmp_path / "sweeps" / "s"
+    executor = Pretence(sweep_dir, script)
+    given = tasks([1.0] * runs)
+    one = Launch(given, Settings(results_dir=str(tmp_path), **settings), sweep_dir, 1, executor)  # type: ignore[arg-type]
+    one.submit(given)
+    return one.follow(), executor
+
+
+def statuses(tmp_path: Path) -> list[str]:
+    store = rows_store(tmp_path)
+    return store.read()["status"].to_pylist() if store.path.exists() else []
+
+
+@pytest.mark.parametrize("cause", [causes.KILLED, causes.TIMED_OUT, causes.PREEMPTED, causes.NODE_LOST])
+def test_what_is_left_is_submitted_again_with_the_next_attempt(cause: str, tmp_path: Path) -> None:
+    tally, executor = follow(tmp_path, [cause])
+    assert executor.submitted == [[0, 1, 2], [0, 1, 2]]
+    assert executor.attempts == [1, 2]
+    assert list(tally.ended.values()) == ["finished"] * 3
+
+
+def test_a_run_that_needs_much_memory_comes_back_alone(tmp_path: Path) -> None:
+    _, executor = follow(tmp_path, [causes.OUT_OF_MEMORY])
+    assert executor.submitted == [[0, 1, 2], [0], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("cause", "setting"),
+    [
+        (causes.KILLED, "max_attempts"),
+        (causes.TIMED_OUT, "max_timeouts"),
+        (causes.PREEMPTED, "max_preemptions"),
+        (causes.NODE_LOST, "max_node_losses"),
+        (causes.OUT_OF_MEMORY, "max_out_of_memory"),
+    ],
+)
+def test_each_cause_has_its_limit(cause: str, setting: str, tmp_path: Path) -> None:
+    tally, executor = follow(tmp_path, [cause] * 2, runs=1, **{setting: 2})
+    assert len(executor.submitted) == 2
+    assert list(tally.errors.values()) == [f"the worker ended 2 times at this run: {cause}"]
+    assert statuses(tmp_path) == ["failed"]
+
+
+def test_causes_are_counted_apart(tmp_path: Path) -> None:
+    tally, _ = follow(tmp_path, [causes.KILLED, causes.NODE_LOST, causes.KILLED], runs=1, max_attempts=3)
+    assert tally.errors == {}
+
+
+def test_a_run_that_is_given_up_does_not_take_the_others_along(tmp_path: Path) -> None:
+    tally, executor = follow(tmp_path, [causes.KILLED], max_attempts=1)
+    assert executor.submitted == [[0, 1, 2], [1, 2]]
+    assert sorted(tally.ended.values()) == ["failed", "finished", "finished"]
+
+
+def test_deaths_count_over_launches(tmp_path: Path) -> None:
+    """A launcher that was killed does not start the count anew."""
+    run_id = tasks([1.0])[0].run_id
+    record(journal_path(tmp_path / "sweeps" / "s", "earlier"), DIED, run_id, cause=causes.KILLED)
+    tally, _ = follow(tmp_path, [causes.KILLED], runs=1, max_attempts=2)
+    assert len(tally.errors) == 1
+    assert History(tmp_path).deaths == {}  # a failed run starts anew
+
+
+def test_cancelled_tasks_are_not_submitted_again(tmp_path: Path) -> None:
+    tally, executor = follow(tmp_path, [causes.CANCELLED])
+    assert executor.submitted == [[0, 1, 2]]
+    assert list(tally.ended.values()) == ["cancelled"] * 3
+    assert statuses(tmp_path) == []
+    assert "3 cancelled" in tally.line()
+
+
+def test_one_error_of_all_first_runs_stops_the_sweep(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="the first 2 runs all failed with: the worker ended 1 times"):
+        follow(tmp_path, [causes.KILLED] * 9, runs=9, max_attempts=1, stop_after_same_error=2)
