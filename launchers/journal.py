@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-STARTED, STOPPED = "started", "stopped"  # the other events are the status of the row: finished, diverged, failed
+STARTED, STOPPED, EPOCH, PRUNED = "started", "stopped", "epoch", "pruned"
+ENDED = ("finished", "diverged", "failed", PRUNED)  # the others are the status of the row
 
 
 def journal_path(sweep_dir: Path, pack_id: str) -> Path:

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from launchers.hardware import cores, visible_gpus
 from launchers.job import commit_failure, run_pack
-from launchers.journal import JournalReader, count_attempts, journal_path, record
+from launchers.journal import ENDED, JournalReader, count_attempts, journal_path, record
 from launchers.packs import Pack, Task, make_tasks, split_into_packs
 from launchers.progress import Display, Tally
 from sweep.config import ConfigError, Settings
@@ -30,6 +30,8 @@ POLL_S = 0.2
 STOP_S = 120.0  # a worker that was asked to stop saves a checkpoint; after this long it is killed
 WORKER_TIMEOUT_MIN = 60 * 24 * 365
 LOG_LINES = 20
+
+Listener = Callable[[dict[str, Any]], None]  # gets every journal event
 
 
 class LocalLauncher(Launcher):
@@ -54,14 +56,17 @@ class LocalLauncher(Launcher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots)
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path) -> Tally:
-        """Trains what `plan` has left to do; returns how each run ended."""
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+        """Trains what `plan` has left to do; returns how each run ended.
+
+        With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
+        """
         device = self.device(settings)
         if device == "cuda":
             _check_cuda()
         settings = dataclasses.replace(settings, device=device)  # type: ignore[arg-type]
         tasks = make_tasks(plan.to_do(settings.rerun), count_attempts(Path(settings.results_dir)))
-        return _Launch(tasks, settings, sweep_dir, self.workers(settings)).run()
+        return _Launch(tasks, settings, sweep_dir, self.workers(settings), listener).run()
 
 
 def _check_cuda() -> None:
@@ -77,9 +82,12 @@ def _check_cuda() -> None:
 class _Launch:
     """The workers of one launch, from the first pack to the last."""
 
-    def __init__(self, tasks: Sequence[Task], settings: Settings, sweep_dir: Path, workers: int) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], settings: Settings, sweep_dir: Path, workers: int, listener: Listener | None
+    ) -> None:
         self._settings, self._sweep_dir = settings, sweep_dir
         self._workers = workers
+        self._listener = listener
         name = f"{_now():%Y%m%dT%H%M%S}-{os.getpid()}"
         packs = split_into_packs(tasks, workers, settings.pack_minutes)
         self._queue = deque(self._pack(f"{name}-{number}", pack) for number, pack in enumerate(packs))
@@ -90,7 +98,7 @@ class _Launch:
         self._gpus = visible_gpus() if settings.device == "cuda" else []
 
     def _pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
-        return Pack(pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid())
+        return Pack(pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), self._listener is not None)
 
     def run(self) -> Tally:
         previous = signal.signal(signal.SIGTERM, _raise_interrupt)
@@ -122,6 +130,8 @@ class _Launch:
             for event in worker.journal.new_events():
                 worker.note(event)
                 self._tally.add(event["event"], event["run_id"], event.get("error", ""))
+                if self._listener is not None:
+                    self._listener(event)
             if ended:
                 del self._active[slot]
                 if worker.left:
@@ -189,7 +199,7 @@ class _Worker:
     def note(self, event: dict[str, Any]) -> None:
         self._started.add(event["run_id"])
         self._pids.add(event["pid"])
-        if event["event"] in ("finished", "diverged", "failed"):
+        if event["event"] in ENDED:
             self._left.pop(event["run_id"], None)
 
     @property

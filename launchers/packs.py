@@ -29,6 +29,7 @@ class Pack:
     sweep_dir: str
     settings: Settings
     launcher_pid: int  # a worker stops when its launcher is gone
+    prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests
 
     @property
     def expected_s(self) -> float:

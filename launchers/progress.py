@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from launchers.journal import ENDED, EPOCH, PRUNED, STARTED
 from launchers.packs import Task
 from sweep.terminal import duration
 
@@ -18,17 +19,17 @@ class Tally:
         self._cost_s = {task.run_id: task.expected_s for task in tasks}
         self._workers = workers
         self._started = time.monotonic()
-        self.ended: dict[str, str] = {}  # run id: finished, diverged or failed
+        self.ended: dict[str, str] = {}  # run id: finished, diverged, failed or pruned
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
         self._active: set[str] = set()
 
     def add(self, event: str, run_id: str, error: str = "") -> None:
-        if event in ("finished", "diverged", "failed"):
+        if event in ENDED:
             self.ended[run_id] = event
             self._active.discard(run_id)
             if event == "failed":
                 self.errors[run_id] = error
-        elif event == "started":
+        elif event in (STARTED, EPOCH):
             self._active.add(run_id)
         else:
             self._active.discard(run_id)
@@ -48,7 +49,9 @@ class Tally:
         counts = Counter(self.ended.values())
         done = counts["finished"] + counts["diverged"]
         diverged = f" ({counts['diverged']} diverged)" if counts["diverged"] else ""
-        line = f"{done} of {len(self._cost_s)} runs done{diverged}, {counts['failed']} failed, {self.left} left"
+        pruned = f"{counts[PRUNED]} pruned, " if counts[PRUNED] else ""
+        failed = f"{counts['failed']} failed"
+        line = f"{done} of {len(self._cost_s)} runs done{diverged}, {pruned}{failed}, {self.left} left"
         return f"{line}, about {duration(self.left_s())}" if self.left else line
 
 

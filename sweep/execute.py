@@ -1,10 +1,12 @@
 """One sweep from its points to its rows: plan, launch, compact. Everything meets here."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from launchers.local import LocalLauncher
+from launchers.local import Listener, LocalLauncher
+from launchers.progress import Tally
 from sweep import data
 from sweep.compact import compact
 from sweep.config import RUN_FIELDS, DataSource, RunConfig, Settings
@@ -58,20 +60,38 @@ def _outcome(results_dir: Path, run_id: str) -> str:
 
 
 def _train(plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path) -> None:
-    results_dir = Path(settings.results_dir)
+    with stopped_and_compacted(Path(settings.results_dir)):
+        tally = train(plan, settings, launcher, sweep_dir)
+    exit_on_errors(tally.errors, settings)
+
+
+def train(
+    plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path, listener: Listener | None = None
+) -> Tally:
+    """Trains what `plan` has left to do; for `listener` see `LocalLauncher.run`."""
     for source in {planned.source for planned in plan.to_do(settings.rerun)}:
-        data.prepare(source, results_dir / "cache")
+        data.prepare(source, Path(settings.results_dir) / "cache")
+    return launcher.run(plan, settings, sweep_dir, listener)
+
+
+@contextmanager
+def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
+    """Merges the shards when training ends; says what a Ctrl-C left, and exits."""
     try:
-        tally = launcher.run(plan, settings, sweep_dir)
+        yield
     except KeyboardInterrupt:
         print("stopped. The same command goes on where this one was; finished runs are not trained again.")
         sys.exit(INTERRUPTED)
     finally:
         for store in (curves_store(results_dir), rows_store(results_dir)):
             compact(store)
-    if tally.errors:
-        print(f"{len(tally.errors)} runs failed; their traces are in the column `error` of {results_dir}/rows:")
-        for error in sorted(set(tally.errors.values())):
-            print(f"  {sum(e == error for e in tally.errors.values())} x {error}")
+
+
+def exit_on_errors(errors: Mapping[str, str], settings: Settings) -> None:
+    """`errors` by run id."""
+    if errors:
+        print(f"{len(errors)} runs failed; their traces are in the column `error` of {settings.results_dir}/rows:")
+        for error in sorted(set(errors.values())):
+            print(f"  {sum(e == error for e in errors.values())} x {error}")
         print("The same command tries them again.")
         sys.exit(1)
