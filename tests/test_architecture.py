@@ -18,9 +18,12 @@ ORDER = [
     {"sweep.training"},
     {"sweep.rows", "sweep.provenance"},
     {"sweep.compact", "sweep.tables"},
+    {"sweep.search"},
+    {"sweep.best"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
 ROOTS = {"sweep.run", "sweep.sweeper", "sweep.execute", "launchers"}
+ROOTS |= {"sweep.search.loop", "sweep.search.pruning", "sweep.search.sweeper"}
 
 
 def group(module: str) -> int | None:
