@@ -39,6 +39,8 @@ def register_plugins() -> None:
 
 def check_keys(argv: list[str]) -> None:
     """Raises `ConfigError` on a misspelt key, which Hydra would report without saying what is allowed."""
+    if SEARCH in argv and not {"-m", "--multirun"} & set(argv):
+        raise ConfigError(f"{SEARCH} needs -m: without it one run is trained")
     for argument in argv:
         key = argument.partition("=")[0].lstrip("+~")
         is_override = "=" in argument and not argument.startswith("-")

@@ -2,25 +2,27 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from launchers.journal import EPOCH, JournalReader
+import optuna
+
 from launchers.local import LocalLauncher
 from sweep import execute
 from sweep.config import ConfigError, DataSource, RunConfig, Settings, make_run
 from sweep.cost import DataFacts
 from sweep.plan import Plan, make_plan
 from sweep.provenance import code_fingerprint
-from sweep.rows import run_of_row, stored
+from sweep.rows import FINAL, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
-from sweep.search.pruning import Pruning
+from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, Recorded, TrialLog
 from sweep.terminal import duration
 
+Rows = Mapping[str, Mapping[str, Any]]  # by run id
 CHECKED_POINTS = 10_000  # of the space's corners: they are checked, and their costs averaged, in under a second
 ROW_COLUMNS = tuple(dict.fromkeys((*execute.PLAN_COLUMNS, *METRICS)))
 
@@ -69,14 +71,15 @@ class _Search:
         self._log = TrialLog(problem.folder / "trials.jsonl")
         self._workers = launcher.workers(problem.settings)
         self._trained: set[str] = set()  # by this process: a run that failed is tried again by the next command
+        self._parameters: dict[str, dict[str, Any] | None] = {}  # of seeds, by run id
         self.errors: dict[str, str] = {}
 
     def announcement(self) -> str:
-        problem, recorded = self._problem, self._log.read()
+        problem, recorded, rows = self._problem, self._log.read(), self._rows()
         corners = itertools.islice(problem.space.corners(), CHECKED_POINTS)
-        planned = self._plan(make_run(corner) for corner in corners).runs
+        planned = self._plan((make_run(corner) for corner in corners), rows).runs
         left = max(0, problem.options.n_trials - len(recorded.trials))
-        left += len(self._to_train(recorded, self._rows()).runs)
+        left += len(self._to_train(recorded, rows).runs)
         mean_s = sum(p.expected_s for p in planned) / len(planned)
         return "\n".join(
             [
@@ -99,68 +102,69 @@ class _Search:
             elif missing > 0:
                 self._ask(recorded, rows, min(self._workers, missing))
             else:
-                self._plan(self._runs(recorded)).write(self._problem.folder / "plan.parquet")
+                self._write_plan(recorded, rows)
                 return
 
     def _rows(self) -> dict[str, dict[str, Any]]:
         return {row["run_id"]: row for row in stored(self._problem.results_dir, ROW_COLUMNS)}
 
-    def _plan(self, runs: Any, rows: Mapping[str, Mapping[str, Any]] | None = None) -> Plan:
+    def _plan(self, runs: Iterable[RunConfig], rows: Rows) -> Plan:
         problem = self._problem
-        known = list((self._rows() if rows is None else rows).values())
         points = ((run, problem.sources[run.dataset]) for run in runs)
         device = self._launcher.device(problem.settings)
-        return make_plan(problem.settings.study, points, problem.facts, known, code_fingerprint(), device)
+        return make_plan(problem.settings.study, points, problem.facts, list(rows.values()), code_fingerprint(), device)
 
-    def _runs(self, recorded: Recorded) -> list[RunConfig]:
-        """Those that were asked and are to have rows: no row is missing where a run was pruned."""
-        return [run_of(self._problem.space, t) for t in recorded.trials if t.run_id not in recorded.pruned]
+    def _asked_plan(self, recorded: Recorded, rows: Rows) -> Plan:
+        """The runs that were asked and have, or are to have, a row: none is missing where a run was pruned."""
+        done = {run_id for run_id, row in rows.items() if row["status"] in FINAL}
+        wanted = [trial for trial in recorded.trials if trial.run_id in done or trial.run_id not in recorded.pruned]
+        return self._plan((run_of(self._problem.space, trial) for trial in wanted), rows)
 
-    def _to_train(self, recorded: Recorded, rows: Mapping[str, Any]) -> Plan:
-        plan = self._plan(self._runs(recorded), rows)
+    def _write_plan(self, recorded: Recorded, rows: Rows) -> None:
+        """For tables, which count what is planned and not done."""
+        self._problem.folder.mkdir(parents=True, exist_ok=True)
+        self._asked_plan(recorded, rows).write(self._problem.folder / "plan.parquet")
+
+    def _to_train(self, recorded: Recorded, rows: Rows) -> Plan:
+        plan = self._asked_plan(recorded, rows)
         left = [p for p in plan.to_do(self._problem.settings.rerun) if p.run_id not in self._trained]
         return dataclasses.replace(plan, runs=tuple(left))
 
-    def _ask(self, recorded: Recorded, rows: Mapping[str, Any], count: int) -> None:
+    def _ask(self, recorded: Recorded, rows: Rows, count: int) -> None:
         problem = self._problem
-        outcomes = self._outcomes(recorded, rows)
-        study = make_study(problem.space, problem.options, recorded.trials, outcomes, self._seeds(recorded, rows))
-        self._log.asked(ask(study, problem.space, count))
+        asked = ask(self._study(recorded, rows), problem.space, count)
+        self._plan((run_of(problem.space, trial) for trial in asked), rows)  # refuses what cannot be trained
+        self._log.asked(asked)
         first = len(recorded.trials) + 1
         print(f"trials {first} to {first + count - 1} of {problem.options.n_trials}", flush=True)
 
-    def _seeds(self, recorded: Recorded, rows: Mapping[str, Mapping[str, Any]]) -> list[AskedTrial]:
-        """Finished rows in the space that no trial asked for, as trials."""
-        if not self._problem.options.seed_from_rows:
-            return []
-        asked = {trial.run_id for trial in recorded.trials}
-        return seeds_of([row for run_id, row in rows.items() if run_id not in asked], self._problem.space)
-
-    def _outcomes(self, recorded: Recorded, rows: Mapping[str, Any], running: frozenset[str] = frozenset()) -> Outcomes:
-        return Outcomes(rows, running, frozenset(recorded.pruned), self._curves())
-
-    def _curves(self) -> dict[str, dict[int, float]]:
-        """The objective at every evaluated epoch that a worker of this search recorded, by run."""
-        curves: dict[str, dict[int, float]] = {}
-        if self._problem.options.prunes:
-            for path in sorted(self._problem.folder.glob("journal/*.jsonl")):
-                for event in JournalReader(path).new_events():
-                    value = self._problem.options.objectives[0].at_epoch(event) if event["event"] == EPOCH else None
-                    if value is not None:
-                        curves.setdefault(event["run_id"], {})[event["epoch"]] = value
-        return curves
-
-    def _train(self, plan: Plan, recorded: Recorded, rows: Mapping[str, Any]) -> None:
+    def _study(self, recorded: Recorded, rows: Rows, running: frozenset[str] = frozenset()) -> optuna.Study:
         problem = self._problem
-        ids = frozenset(planned.run_id for planned in plan.runs)
-        self._trained |= ids
-        problem.folder.mkdir(parents=True, exist_ok=True)
-        self._plan(self._runs(recorded), rows).write(problem.folder / "plan.parquet")
+        curves = recorded_curves(problem.folder, problem.options.objectives[0]) if problem.options.prunes else {}
+        outcomes = Outcomes(rows, running, frozenset(recorded.pruned), curves)
+        seeds = self._seeds(recorded, rows) if problem.options.seed_from_rows else []
+        return make_study(problem.space, problem.options, recorded.trials, outcomes, seeds)
+
+    def _seeds(self, recorded: Recorded, rows: Rows) -> list[AskedTrial]:
+        """Finished rows in the space that no trial asked for, as trials."""
+        asked = {trial.run_id for trial in recorded.trials}
+        seeds = []
+        for run_id, row in rows.items():
+            if row["status"] == "finished" and run_id not in asked:
+                if run_id not in self._parameters:
+                    self._parameters[run_id] = self._problem.space.parameters(run_of_row(row))
+                parameters = self._parameters[run_id]
+                seeds += [AskedTrial(run_id, parameters, {})] if parameters is not None else []
+        return seeds
+
+    def _train(self, plan: Plan, recorded: Recorded, rows: Rows) -> None:
+        problem = self._problem
+        epochs = {planned.run_id: planned.run.epochs for planned in plan.runs}
+        self._trained |= epochs.keys()
+        self._write_plan(recorded, rows)
         listener: Callable[[dict[str, Any]], None] | None = None
         if problem.options.prunes:
-            outcomes = self._outcomes(recorded, rows, ids)
-            study = make_study(problem.space, problem.options, recorded.trials, outcomes, self._seeds(recorded, rows))
-            epochs = {planned.run_id: planned.run.epochs for planned in plan.runs}
+            study = self._study(recorded, rows, frozenset(epochs))
             listener = Pruning(study, recorded.trials, epochs, problem.options.objectives[0], self._log, problem.folder)
         tally = execute.train(plan, problem.settings, self._launcher, problem.folder, listener)
         self.errors |= tally.errors
@@ -174,21 +178,10 @@ class _Search:
 
     def outcome(self) -> str:
         recorded = self._log.read()
-        study = make_study(
-            self._problem.space, self._problem.options, recorded.trials, self._outcomes(recorded, self._rows())
-        )
-        states = [trial.state.name.lower() for trial in study.trials]
+        study = self._study(recorded, self._rows())
+        states = [trial.state.name.lower() for trial in study.trials[: len(recorded.trials)]]
         counts = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
         different = len({trial.run_id for trial in recorded.trials})
-        line = f"{len(states)} trials ({counts}) of {different} runs"
+        seeds = len(study.trials) - len(states)
+        line = f"{len(states)} trials ({counts}) of {different} runs" + (f", {seeds} seeds" if seeds else "")
         return f"{line}, {len(study.best_trials)} on the Pareto front" if len(study.directions) > 1 else line
-
-
-def seeds_of(rows: list[Mapping[str, Any]], space: Space) -> list[AskedTrial]:
-    """The finished ones among `rows`, which hold the science config, that lie in `space`."""
-    seeds = []
-    for row in rows:
-        parameters = space.parameters(run_of_row(row)) if row["status"] == "finished" else None
-        if parameters is not None:
-            seeds.append(AskedTrial(row["run_id"], parameters, {}))
-    return seeds

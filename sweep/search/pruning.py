@@ -8,10 +8,21 @@ import optuna
 from optuna.trial import Trial
 
 from launchers.job import request_prune
-from launchers.journal import EPOCH
+from launchers.journal import EPOCH, JournalReader
 from sweep.search.options import Objective
 from sweep.search.study import notes_of
 from sweep.search.trials import AskedTrial, TrialLog
+
+
+def recorded_curves(sweep_dir: Path, objective: Objective) -> dict[str, dict[int, float]]:
+    """The objective at every evaluated epoch that a worker of this search recorded, by run id."""
+    curves: dict[str, dict[int, float]] = {}
+    for path in sorted(sweep_dir.glob("journal/*.jsonl")):
+        for event in JournalReader(path).new_events():
+            value = objective.at_epoch(event) if event["event"] == EPOCH else None
+            if value is not None:
+                curves.setdefault(event["run_id"], {})[event["epoch"]] = value
+    return curves
 
 
 class Pruning:

@@ -16,6 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
 from sweep.config import RunConfig, make_run
+from sweep.rows import FINAL
 from sweep.search.options import SearchOptions
 from sweep.search.samplers import make_pruner, make_sampler
 from sweep.search.space import Space
@@ -36,7 +37,7 @@ class Outcomes:
     def state(self, run_id: str) -> TrialState:
         if run_id in self.running:
             return TrialState.RUNNING
-        if self.rows.get(run_id, {}).get("status") in ("finished", "diverged"):
+        if self.rows.get(run_id, {}).get("status") in FINAL:
             return TrialState.COMPLETE
         return TrialState.PRUNED if run_id in self.pruned else TrialState.FAIL
 
