@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
-DEMO := dataset=digits grid=demo base_width=4 epochs=30
+DEMO := hydra/launcher=local dataset=digits grid=demo base_width=4 epochs=30
 
 .PHONY: demo test install
 

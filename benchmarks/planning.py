@@ -31,7 +31,7 @@ def timed(work: Callable[[], object]) -> float:
 
 def plan(seeds: str) -> tuple[float, float]:
     """Seconds and peak memory (GiB) of a dry run."""
-    command = [sys.executable, "-m", "sweep.run", "-m", "bits=2,4,8,32", seeds, "dry_run=true", "results_dir=/nowhere"]
+    command = [sys.executable, "-m", "sweep.run", "-m", "bits=2,4,8,32", seeds, "dry_run=true", "hydra/launcher=local"]
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)

@@ -1,44 +1,54 @@
 """What a worker does: the runs of its pack, one after another, each ending in a row."""
 
+import dataclasses
 import datetime
 import math
 import os
 import signal
+import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from launchers.journal import EPOCH, PRUNED, STARTED, STOPPED, journal_path, record
+from launchers.journal import ENDS, EPOCH, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
 from launchers.packs import Pack, Task
+from launchers.slurm import node as slurm_node
 from sweep import data, provenance, rows
 from sweep.config import DataSource
 from sweep.data.arrays import ImageArrays
 from sweep.schema import ROWS
 
 LAUNCHER_CHECK_S = PRUNE_CHECK_S = 1.0
+FAILED_EXIT = 1
 
 
 class StopRequest:
-    """True once SIGTERM arrived or the launcher is gone."""
+    """True once the worker was asked to stop, or its launcher on the same machine is gone.
 
-    def __init__(self, launcher_pid: int) -> None:
+    `signal` is what asked: SIGTERM (stop for good, or preempted), SIGUSR2 (the scheduler is about to end the task).
+    """
+
+    def __init__(self, launcher_pid: int | None) -> None:
         self._launcher_pid = launcher_pid
-        self._signalled = False
         self._checked = time.monotonic()
-        signal.signal(signal.SIGTERM, self._on_signal)
+        self.signal: int | None = None
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
-        self._signalled = True
+        self.signal = number
 
     def __call__(self) -> bool:
         now = time.monotonic()
-        if not self._signalled and now - self._checked > LAUNCHER_CHECK_S:
+        if self.signal is None and self._launcher_pid and now - self._checked > LAUNCHER_CHECK_S:
             self._checked = now
-            self._signalled = not _is_alive(self._launcher_pid)
-        return self._signalled
+            if not _is_alive(self._launcher_pid):
+                self.signal = signal.SIGTERM
+        return self.signal is not None
 
 
 class PruneRequest:
@@ -80,41 +90,59 @@ def _is_alive(pid: int) -> bool:
 
 
 def run_pack(pack: Pack) -> None:
-    """Executes the runs of `pack`. A run that raises ends in a failed row and does not end the pack."""
+    """Executes the runs of `pack`; one that raises ends in a failed row, and does not end the pack.
+
+    May be started again from the beginning at any time: runs that ended are passed over, the one that was
+    interrupted goes on from its checkpoint. Exits with 1 where a run failed.
+    """
     import torch
 
+    started = time.monotonic()
     torch.set_num_threads(pack.settings.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
     journal = journal_path(Path(pack.sweep_dir), pack.pack_id)
-    stop = StopRequest(pack.launcher_pid)
+    before = JournalReader(journal).new_events()
+    ended = {event["run_id"]: event["event"] for event in before if event["event"] in ENDS}
+    starts = Counter(event["run_id"] for event in before if event["event"] == STARTED)
+    stop = StopRequest(None if slurm_node.in_job() else pack.launcher_pid)
     for task in pack.tasks:
         if stop():
-            return
-        _run_task(task, pack, journal, stop)
+            break
+        if task.run_id not in ended:
+            again = dataclasses.replace(task, attempt=task.attempt + starts[task.run_id])
+            ended[task.run_id] = _run_task(again, pack, journal, stop)
+    if stop.signal == signal.SIGUSR2:
+        slurm_node.requeue(pack, journal, running_s=time.monotonic() - started)
+    if FAILED in ended.values():
+        sys.exit(FAILED_EXIT)
 
 
-def _run_task(task: Task, pack: Pack, journal: Path, stop: StopRequest) -> None:
+def _run_task(task: Task, pack: Pack, journal: Path, stop: StopRequest) -> str:
+    """Returns the event that it ended with, which is in the journal too."""
     from sweep.training.plain import Interrupted
 
     status = _committed_status(task, Path(pack.settings.results_dir))
     if status is not None:
         record(journal, status, task.run_id)
-        return
+        return status
     started_at = datetime.datetime.now(datetime.UTC)
-    record(journal, STARTED, task.run_id, attempt=task.attempt)
+    record(journal, STARTED, task.run_id, attempt=task.attempt, log=f"{_job_id()}_0_log.out")
     prune = PruneRequest(prune_path(Path(pack.sweep_dir), task.run_id))
     try:
         result = _train(task, pack, (lambda: stop() or prune()) if pack.prunable else stop)
     except Interrupted:
-        record(journal, PRUNED if prune.made else STOPPED, task.run_id)
+        event = PRUNED if prune.made else STOPPED
+        record(journal, event, task.run_id)
+        return event
     except Exception as error:
         trace = traceback.format_exc()
         print(trace, flush=True)
         commit_failure(task, pack, trace, started_at)
-        record(journal, "failed", task.run_id, error=_last_line(error))
-    else:
-        _commit(task, pack, result, started_at)
-        record(journal, result["status"], task.run_id, seconds=result["seconds"])
+        record(journal, FAILED, task.run_id, error=_last_line(error))
+        return FAILED
+    _commit(task, pack, result, started_at)
+    record(journal, result["status"], task.run_id, seconds=result["seconds"])
+    return str(result["status"])
 
 
 def _committed_status(task: Task, results_dir: Path) -> str | None:
@@ -190,6 +218,10 @@ def commit_failure(task: Task, pack: Pack, trace: str, started_at: datetime.date
         rows.rows_store(Path(pack.settings.results_dir)).write(task.run_id, [row])
 
 
+def _job_id() -> str:
+    return slurm_node.job_id() or os.environ.get("SUBMITIT_LOCAL_JOB_ID", "")
+
+
 def _row(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str, Any]:
     return {
         **dict.fromkeys(column.name for column in ROWS.columns),
@@ -201,7 +233,7 @@ def _row(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str, Any
         "device": pack.settings.device,
         "threads": pack.settings.threads,
         "error": "",
-        "job_id": os.environ.get("SUBMITIT_LOCAL_JOB_ID", ""),
+        "job_id": _job_id(),
         "started_at": started_at,
         "ended_at": datetime.datetime.now(datetime.UTC),
     }

@@ -1,36 +1,49 @@
-"""What workers did, one line of JSON per event, one file per pack: who else but its worker writes to it?"""
+"""What happened to runs, one line of JSON per event, one file per pack."""
 
 import json
 import os
+import platform
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-STARTED, STOPPED, EPOCH, PRUNED = "started", "stopped", "epoch", "pruned"
-ENDED = ("finished", "diverged", "failed", PRUNED)  # the others are the status of the row
+STARTED = "started"
+STOPPED = "stopped"  # asked to, with a checkpoint
+DIED = "died"  # written by the launcher: the worker ended in this run, for the reason in `cause`
+FAILED = "failed"
+EPOCH = "epoch"  # an evaluated one, where a search asks for it
+PRUNED = "pruned"  # stopped by a search, with a checkpoint and no row
+ENDS = ("finished", "diverged", FAILED, PRUNED)  # the others are the status of the row that was written
 
 
 def journal_path(sweep_dir: Path, pack_id: str) -> Path:
     return sweep_dir / "journal" / f"{pack_id}.jsonl"
 
 
-def record(path: Path, event: str, run_id: str, **details: Any) -> None:
-    """Appends one event in one write, so that a killed worker leaves at most its last line unfinished."""
-    line = json.dumps({"event": event, "run_id": run_id, "at": time.time(), "pid": os.getpid(), **details})
+def append_line(path: Path, values: dict[str, Any]) -> None:
+    """One line in one write, so that a killed process leaves at most its last line unfinished."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as stream:
-        stream.write(line + "\n")
+        stream.write(json.dumps(values) + "\n")
+
+
+def record(path: Path, event: str, run_id: str, **details: Any) -> None:
+    append_line(
+        path,
+        {"event": event, "run_id": run_id, "at": time.time(), "pid": os.getpid(), "host": platform.node(), **details},
+    )
 
 
 class JournalReader:
-    """Events of one journal that were not returned before."""
+    """Lines of one file that were not returned before."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._position = 0
 
     def new_events(self) -> list[dict[str, Any]]:
+        """An unfinished last line waits; a line that is no JSON was cut by a kill and is passed over."""
         if not self._path.exists():
             return []
         with self._path.open("rb") as stream:
@@ -38,13 +51,34 @@ class JournalReader:
             lines = stream.read()
         complete = lines[: lines.rfind(b"\n") + 1]
         self._position += len(complete)
-        return [json.loads(line) for line in complete.splitlines()]
+        return [event for line in complete.splitlines() if (event := _parse(line)) is not None]
 
 
-def count_attempts(results_dir: Path) -> Counter[str]:
-    """How often each run was started, by any sweep of this results directory."""
-    attempts: Counter[str] = Counter()
-    for path in results_dir.glob("sweeps/*/journal/*.jsonl"):
-        events = JournalReader(path).new_events()
-        attempts.update(event["run_id"] for event in events if event["event"] == STARTED)
-    return attempts
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        event: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return None
+    return event
+
+
+class History:
+    """What every sweep of a results directory has tried before."""
+
+    def __init__(self, results_dir: Path) -> None:
+        self.attempts: Counter[str] = Counter()  # by run id
+        self.deaths: Counter[tuple[str, str]] = Counter()  # by run id and cause, since the run last failed
+        paths = results_dir.glob("sweeps/*/journal/*.jsonl")
+        events = [event for path in paths for event in JournalReader(path).new_events()]
+        for event in sorted(events, key=lambda event: event["at"]):
+            self._add(event)
+
+    def _add(self, event: dict[str, Any]) -> None:
+        run_id = event["run_id"]
+        if event["event"] == STARTED:
+            self.attempts[run_id] += 1
+        elif event["event"] == DIED:
+            self.deaths[run_id, event["cause"]] += 1
+        elif event["event"] == FAILED:
+            for key in [key for key in self.deaths if key[0] == run_id]:
+                del self.deaths[key]

@@ -3,9 +3,10 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from launchers.journal import ENDED, EPOCH, PRUNED, STARTED
+from launchers.causes import CANCELLED
+from launchers.journal import ENDS, FAILED, PRUNED
 from launchers.packs import Task
 from sweep.terminal import duration
 
@@ -13,26 +14,25 @@ LOG_EVERY_S = 15.0
 
 
 class Tally:
-    """Runs of a sweep by how they ended, and the time that is left."""
+    """Runs of a launch by how they ended, and the time that is left."""
 
     def __init__(self, tasks: Sequence[Task], workers: int) -> None:
         self._cost_s = {task.run_id: task.expected_s for task in tasks}
         self._workers = workers
         self._started = time.monotonic()
-        self.ended: dict[str, str] = {}  # run id: finished, diverged, failed or pruned
+        self.ended: dict[str, str] = {}  # run id: finished, diverged, failed, pruned or cancelled
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
-        self._active: set[str] = set()
 
     def add(self, event: str, run_id: str, error: str = "") -> None:
-        if event in ENDED:
+        """Events that are no end, and runs of other launches, are not counted."""
+        if event in ENDS and run_id in self._cost_s:
             self.ended[run_id] = event
-            self._active.discard(run_id)
-            if event == "failed":
+            if event == FAILED:
                 self.errors[run_id] = error
-        elif event in (STARTED, EPOCH):
-            self._active.add(run_id)
-        else:
-            self._active.discard(run_id)
+
+    def give_up(self, run_ids: Iterable[str]) -> None:
+        """Runs that this launch does not wait for any more."""
+        self.ended |= dict.fromkeys(run_ids, CANCELLED)
 
     def left_s(self) -> float:
         """Expected costs of what is left, at the pace of what has ended."""
@@ -45,27 +45,30 @@ class Tally:
     def left(self) -> int:
         return len(self._cost_s) - len(self.ended)
 
-    def line(self) -> str:
+    def line(self, doing: str = "") -> str:
         counts = Counter(self.ended.values())
         done = counts["finished"] + counts["diverged"]
         diverged = f" ({counts['diverged']} diverged)" if counts["diverged"] else ""
-        pruned = f"{counts[PRUNED]} pruned, " if counts[PRUNED] else ""
-        failed = f"{counts['failed']} failed"
-        line = f"{done} of {len(self._cost_s)} runs done{diverged}, {pruned}{failed}, {self.left} left"
-        return f"{line}, about {duration(self.left_s())}" if self.left else line
+        cancelled = f", {counts[CANCELLED]} cancelled" if counts[CANCELLED] else ""
+        pruned = f", {counts[PRUNED]} pruned" if counts[PRUNED] else ""
+        failed = f"{counts[FAILED]} failed{cancelled}"
+        line = f"{done} of {len(self._cost_s)} runs done{diverged}{pruned}, {failed}, {self.left} left"
+        if not self.left:
+            return line
+        return f"{line}{f' ({doing})' if doing else ''}, about {duration(self.left_s())}"
 
 
 class Display:
     """Prints a tally where it is due."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
+    def __init__(self, tally: Tally, doing: Callable[[], str]) -> None:
+        self._tally, self._doing = tally, doing
         self._moves = sys.stdout.isatty()
         self._shown = ""
         self._shown_at = time.monotonic()
 
     def update(self) -> None:
-        line = self._tally.line()
+        line = self._tally.line(self._doing())
         if self._moves:
             print(f"\r\x1b[2K{line}", end="", flush=True)
         elif time.monotonic() - self._shown_at >= LOG_EVERY_S and line != self._shown:

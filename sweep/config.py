@@ -99,6 +99,11 @@ class Settings:
     dry_run: bool = False
     rerun: Literal["missing", "stale"] = "missing"
     max_attempts: int = 3
+    max_out_of_memory: int = 2
+    max_timeouts: int = 100
+    max_preemptions: int = 100
+    max_node_losses: int = 10
+    wait: bool = True
     stop_after_same_error: int = 5
     study: str = ""
 
@@ -232,17 +237,15 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
 
 def make_settings(values: Mapping[str, object], study: str) -> Settings:
     """The settings of `values`, which name every key of `SETTING_KEYS`; raises `ConfigError`."""
-    positive = {name: _number(name, values[name], 0, low_open=True) for name in ("pack_minutes", "checkpoint_seconds")}
-    return Settings(
-        results_dir=str(values["results_dir"]),
-        device=_choice("device", values["device"], ("auto", "cpu", "cuda")),  # type: ignore[arg-type]
-        workers=check_integer("workers", values["workers"], 0),
-        threads=check_integer("threads", values["threads"], 1),
-        keep_weights=check_boolean("keep_weights", values["keep_weights"]),
-        dry_run=check_boolean("dry_run", values["dry_run"]),
-        rerun=_choice("rerun", values["rerun"], ("missing", "stale")),  # type: ignore[arg-type]
-        max_attempts=check_integer("max_attempts", values["max_attempts"], 1),
-        stop_after_same_error=check_integer("stop_after_same_error", values["stop_after_same_error"], 1),
-        study=study,
-        **positive,
-    )
+    positive = ("pack_minutes", "checkpoint_seconds")
+    counts = ("threads", "stop_after_same_error", *(name for name in SETTING_KEYS if name.startswith("max_")))
+    checked: dict[str, Any] = {
+        "results_dir": str(values["results_dir"]),
+        "device": _choice("device", values["device"], ("auto", "cpu", "cuda")),
+        "workers": check_integer("workers", values["workers"], 0),
+        "rerun": _choice("rerun", values["rerun"], ("missing", "stale")),
+        **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
+        **{name: check_integer(name, values[name], 1) for name in counts},
+        **{name: _number(name, values[name], 0, low_open=True) for name in positive},
+    }
+    return Settings(**checked, study=study)

@@ -1,15 +1,18 @@
 """One sweep from its points to its rows: plan, launch, compact. Everything meets here."""
 
+import fcntl
+import os
+import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from launchers.local import Listener, LocalLauncher
+from launchers.base import Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import data
 from sweep.compact import compact
-from sweep.config import RUN_FIELDS, DataSource, RunConfig, Settings
+from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings
 from sweep.cost import DataFacts
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
@@ -26,8 +29,9 @@ def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
     return {source.name: data.describe(source) for source in dict.fromkeys(sources)}
 
 
-def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: LocalLauncher) -> None:
+def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
     """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
+    launcher.check(settings)
     results_dir = Path(settings.results_dir)
     device = launcher.device(settings)
     rows = stored(results_dir, PLAN_COLUMNS)
@@ -48,6 +52,24 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
 
 
+@contextmanager
+def only_launcher(sweep_dir: Path) -> Iterator[None]:
+    """Raises `ConfigError` while another launcher trains this sweep. The lock ends with the process that holds it."""
+    with (sweep_dir / "launcher.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise ConfigError(
+                f"sweep {sweep_dir.name} is being trained by {lock.read() or 'another launcher'}; "
+                f"`python -m sweep.status` shows how it goes"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
+        yield
+
+
 def _outcome(results_dir: Path, run_id: str) -> str:
     """One run in one line."""
     (row,) = (row for row in stored(results_dir, _OUTCOME) if row["run_id"] == run_id)
@@ -59,16 +81,16 @@ def _outcome(results_dir: Path, run_id: str) -> str:
     )
 
 
-def _train(plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path) -> None:
-    with stopped_and_compacted(Path(settings.results_dir)):
+def _train(plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path) -> None:
+    with stopped_and_compacted(Path(settings.results_dir)), only_launcher(sweep_dir):
         tally = train(plan, settings, launcher, sweep_dir)
     exit_on_errors(tally.errors, settings)
 
 
 def train(
-    plan: Plan, settings: Settings, launcher: LocalLauncher, sweep_dir: Path, listener: Listener | None = None
+    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
 ) -> Tally:
-    """Trains what `plan` has left to do; for `listener` see `LocalLauncher.run`."""
+    """Trains what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
     for source in {planned.source for planned in plan.to_do(settings.rerun)}:
         data.prepare(source, Path(settings.results_dir) / "cache")
     return launcher.run(plan, settings, sweep_dir, listener)
@@ -76,11 +98,10 @@ def train(
 
 @contextmanager
 def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
-    """Merges the shards when training ends; says what a Ctrl-C left, and exits."""
+    """Merges the shards when training ends; exits after a Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
-        print("stopped. The same command goes on where this one was; finished runs are not trained again.")
         sys.exit(INTERRUPTED)
     finally:
         for store in (curves_store(results_dir), rows_store(results_dir)):

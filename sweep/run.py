@@ -9,6 +9,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from launchers.local import LocalLauncher
+from launchers.slurm import launcher as slurm
 from sweep import PROJECT
 from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, allowed, did_you_mean
 from sweep.grid import AXES, GROUPS
@@ -31,7 +32,7 @@ def register_plugins() -> None:
     parent = sys.modules.setdefault("hydra_plugins", ModuleType("hydra_plugins"))
     module = ModuleType("hydra_plugins.qsweep")
     sys.modules[module.__name__] = parent.qsweep = module  # type: ignore[attr-defined]
-    for plugin in (GridSweeper, OptunaSweeper, LocalLauncher):
+    for plugin in (GridSweeper, OptunaSweeper, LocalLauncher, slurm.SlurmLauncher):
         plugin.__module__ = module.__name__
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
@@ -69,6 +70,15 @@ def full_key(argument: str) -> str:
     return f"++hydra.sweeper.{key}{name}={value}"
 
 
+def with_default_launcher(argv: list[str]) -> list[str]:
+    """`argv` with SLURM as the launcher, where there is one and nothing else was chosen."""
+    if not slurm.is_here() or any(argument.startswith("hydra/launcher=") for argument in argv):
+        return argv
+    is_override = ["=" in argument and not argument.startswith("-") for argument in argv]
+    at = is_override.index(True) if any(is_override) else len(argv)  # Hydra wants all overrides in one place
+    return [*argv[:at], "hydra/launcher=slurm", *argv[at:]]
+
+
 @hydra.main(version_base="1.3", config_path=CONF, config_name="sweep")
 def train_configured(config: DictConfig) -> None:
     """One run. (With -m, Hydra calls the sweeper instead.)"""
@@ -78,6 +88,7 @@ def train_configured(config: DictConfig) -> None:
 def main() -> None:
     try:
         check_keys(sys.argv[1:])
+        sys.argv[1:] = with_default_launcher(sys.argv[1:])
         register_plugins()
         sys.argv[1:] = map(full_key, sys.argv[1:])
         train_configured()

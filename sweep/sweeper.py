@@ -16,7 +16,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from launchers.local import LocalLauncher
+from launchers.base import PlanLauncher
 from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, DataSource, Settings, make_run, make_settings
 from sweep.execute import Point, describe_all, execute
 from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_axes
@@ -51,11 +51,11 @@ def settings_of(values: Values) -> Settings:
     return make_settings(values, study=str(values["grid"]["name"]))
 
 
-def make_launcher(config: DictConfig, task_function: TaskFunction) -> LocalLauncher:
+def make_launcher(config: DictConfig, task_function: TaskFunction) -> PlanLauncher:
     """The launcher of the group hydra/launcher; raises `ConfigError` where it is not one of ours."""
     launcher = Plugins.instance().instantiate_launcher(cast("HydraContext", None), task_function, config)
-    if not isinstance(launcher, LocalLauncher):
-        raise ConfigError(f"hydra/launcher: {type(launcher).__name__} takes no plans; allowed is local")
+    if not isinstance(launcher, PlanLauncher):
+        raise ConfigError(f"hydra/launcher: {type(launcher).__name__} takes no plans; allowed are local, slurm")
     return launcher
 
 

@@ -1,6 +1,6 @@
 """Runs small enough for tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from sweep.config import DataSource, RunConfig, make_run
 from sweep.data import digits
 from sweep.data.arrays import ImageArrays
+from tests.cluster.cluster import SlurmCluster, install_command, missing_accounting_packages, missing_packages
 
 DIGITS = DataSource("digits", "digits", "")
 TINY = {
@@ -72,3 +73,24 @@ def stop_after() -> StopAfter:
         return stop
 
     return make
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """Shared by all tests: leave no job and no unusable node behind."""
+    _skip_if_missing(missing_packages())
+    with SlurmCluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def slurm_accounting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """As `slurm`, with slurmdbd and MariaDB behind it."""
+    _skip_if_missing(missing_accounting_packages())
+    with SlurmCluster(tmp_path_factory.mktemp("slurm-acct"), accounting=True) as cluster:
+        yield cluster
+
+
+def _skip_if_missing(packages: Sequence[str]) -> None:
+    if packages:
+        pytest.skip(f"SLURM is missing here: {install_command(packages)}")

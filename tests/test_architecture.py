@@ -22,8 +22,18 @@ ORDER = [
     {"sweep.best"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
-ROOTS = {"sweep.run", "sweep.sweeper", "sweep.execute", "launchers"}
-ROOTS |= {"sweep.search.loop", "sweep.search.pruning", "sweep.search.sweeper"}
+ROOTS = {
+    "sweep.run",
+    "sweep.sweeper",
+    "sweep.execute",
+    "sweep.observe",
+    "sweep.status",
+    "sweep.failures",
+    "sweep.cancel",
+    "sweep.search.loop",
+    "sweep.search.pruning",
+    "sweep.search.sweeper",
+}
 
 
 def group(module: str) -> int | None:

@@ -85,7 +85,7 @@ def test_what_the_data_set_does_not_have(changes: dict[str, object], message: st
 def test_planning_does_not_import_torch(tmp_path: Path) -> None:
     script = f"""
 import sys
-sys.argv = ["sweep.run", "-m", "bits=2,4,8,32", "dry_run=true", "results_dir={tmp_path}"]
+sys.argv = ["sweep.run", "-m", "hydra/launcher=local", "bits=2,4,8,32", "dry_run=true", "results_dir={tmp_path}"]
 import sweep.plan, sweep.run
 sweep.run.main()
 assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "torchvision")]

@@ -23,8 +23,13 @@ CIRCUMSTANCES = ["attempt", "seconds", "images_per_s", "started_at", "ended_at",
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sweep.run", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, **options)
+
+
+def command(*arguments: str) -> list[str]:
+    """On this machine, also where there is a SLURM."""
+    launcher = [] if any("hydra/launcher" in argument for argument in arguments) else ["hydra/launcher=local"]
+    return [sys.executable, "-m", "sweep.run", *arguments, *launcher]
 
 
 def plan(tmp_path: Path, *arguments: str) -> pd.DataFrame:
@@ -37,7 +42,7 @@ def keep(points, facts, settings, launcher):
     from pathlib import Path
     make_plan("", points, facts, [], "", "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
 sweeper.execute = keep
-sys.argv = ["sweep.run", *{list(arguments)!r}]
+sys.argv = ["sweep.run", *{list(arguments)!r}, "hydra/launcher=local"]
 run.main()
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -118,9 +123,11 @@ def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None
         (["-m", "dataset=parquet_images"], "dataset_name needs a value: give dataset_name=..."),
         (["-m", "dataset=parquet_images", "dataset_name=x", "data_dir=/nowhere"], "no train-*.parquet"),
         (["-m", "device=cuda", "grid=demo"], "device=cuda: no NVIDIA GPU is visible"),
-        (["-m", "hydra/launcher=basic"], "allowed is local"),
+        (["-m", "hydra/launcher=basic"], "allowed are local, slurm"),
         (["-m", "hydra/sweeper=basic", "bits=2,4"], "use hydra/sweeper=grid"),
         (["bits=2,4"], "-m"),
+        (["bits=4", "dataset=digits", "wait=false"], "wait=false: local workers end with their launcher"),
+        (["bits=4", "hydra/launcher=slurm", "hydra.launcher.time_min=0"], "hydra.launcher.time_min=0: allowed is"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -177,8 +184,8 @@ def test_a_single_run_in_any_directory(tmp_path: Path) -> None:
     (row,) = pd.read_parquet(tmp_path / "results" / "rows").to_dict("records")
     assert (row["status"], row["bits"], row["study"]) == ("finished", 2, "single")
     assert f"run {row['run_id'][:12]}: train loss {row['train_loss']:.3f}" in done.stdout
-    command = [sys.executable, "-m", "sweep.tables", "format=markdown"]
-    table = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    tables = [sys.executable, "-m", "sweep.tables", "format=markdown"]
+    table = subprocess.run(tables, cwd=tmp_path, capture_output=True, text=True)
     assert table.returncode == 0 and "Int2" in table.stdout
 
 
@@ -199,8 +206,7 @@ def test_a_larger_sweep_trains_only_what_is_missing(undisturbed: Path, tmp_path:
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweep.run", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def worker_pids(results_dir: Path) -> set[int]:
@@ -235,7 +241,7 @@ def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path
         os.kill(pid, signal.SIGKILL)
     output, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 0, output
-    assert "a worker died at run" in output and "8 of 8 runs done" in output
+    assert "a worker ended at run" in output and "8 of 8 runs done" in output
     assert computed(results_dir) == computed(undisturbed_long)
     pd.testing.assert_frame_equal(curves(results_dir), curves(undisturbed_long))
     assert pd.read_parquet(results_dir / "rows")["attempt"].max() == 2

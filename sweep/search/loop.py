@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from launchers.local import LocalLauncher
+from launchers.base import PlanLauncher
 from sweep import execute
 from sweep.config import ConfigError, DataSource, RunConfig, Settings, make_run
 from sweep.cost import DataFacts
@@ -50,15 +50,19 @@ class Problem:
         return self.results_dir / "sweeps" / self.search_id
 
 
-def search(problem: Problem, launcher: LocalLauncher) -> None:
+def search(problem: Problem, launcher: PlanLauncher) -> None:
     """Trains trials until there are `n_trials`, those of earlier commands included. Exits with 1 where runs failed."""
     options, settings = problem.options, problem.settings
+    launcher.check(settings)
+    if not settings.wait:
+        raise ConfigError("wait=false: a search needs the results of a batch to ask for the next one; say wait=true")
     searching = _Search(problem, launcher)
     make_study(problem.space, options, [], Outcomes({}))  # refuses impossible options before anything is trained
     print(searching.announcement(), flush=True)
     if settings.dry_run:
         return
-    with execute.stopped_and_compacted(problem.results_dir):
+    problem.folder.mkdir(parents=True, exist_ok=True)
+    with execute.stopped_and_compacted(problem.results_dir), execute.only_launcher(problem.folder):
         searching.run()
     print(searching.outcome())
     print(f"best runs: python -m sweep.best results_dir={problem.results_dir} sweep={problem.search_id}")
@@ -66,7 +70,7 @@ def search(problem: Problem, launcher: LocalLauncher) -> None:
 
 
 class _Search:
-    def __init__(self, problem: Problem, launcher: LocalLauncher) -> None:
+    def __init__(self, problem: Problem, launcher: PlanLauncher) -> None:
         self._problem, self._launcher = problem, launcher
         self._log = TrialLog(problem.folder / "trials.jsonl")
         self._workers = launcher.workers(problem.settings)

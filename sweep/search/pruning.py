@@ -46,10 +46,11 @@ class Pruning:
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         run_id = event["run_id"]
-        if event["event"] != EPOCH or run_id in self._pruned or (run_id, event["epoch"]) in self._reported:
+        if event["event"] != EPOCH or run_id not in self._trials or run_id in self._pruned:
             return
         value = self._objective.at_epoch(event)
-        if value is None or event["epoch"] == self._epochs[run_id]:  # the last epoch has nothing to save
+        is_last = event["epoch"] == self._epochs[run_id]  # which would save nothing
+        if value is None or is_last or (run_id, event["epoch"]) in self._reported:
             return
         self._reported.add((run_id, event["epoch"]))
         self._trials[run_id].report(value, event["epoch"])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launchers.journal import STARTED, JournalReader, count_attempts, journal_path, record
+from launchers.journal import DIED, FAILED, STARTED, History, JournalReader, journal_path, record
 
 
 def test_events_are_read_once_and_unfinished_lines_later(tmp_path: Path) -> None:
@@ -28,4 +28,21 @@ def test_attempts_are_counted_over_sweeps(tmp_path: Path) -> None:
         record(path, STARTED, "r1")
         record(path, "failed", "r1", error="x")
     record(journal_path(tmp_path / "sweeps" / "b", "q"), STARTED, "r2")
-    assert count_attempts(tmp_path) == {"r1": 2, "r2": 1}
+    assert History(tmp_path).attempts == {"r1": 2, "r2": 1}
+
+
+def test_deaths_are_counted_by_cause_until_a_run_fails(tmp_path: Path) -> None:
+    path = journal_path(tmp_path / "sweeps" / "a", "p")
+    for run_id, cause in (("r1", "killed"), ("r1", "killed"), ("r1", "preempted"), ("r2", "killed")):
+        record(path, DIED, run_id, cause=cause)
+    assert History(tmp_path).deaths == {("r1", "killed"): 2, ("r1", "preempted"): 1, ("r2", "killed"): 1}
+    record(path, FAILED, "r1", error="x")
+    record(path, DIED, "r1", cause="killed")
+    assert History(tmp_path).deaths == {("r1", "killed"): 1, ("r2", "killed"): 1}
+
+
+def test_a_line_cut_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+    path = journal_path(tmp_path, "p")
+    path.parent.mkdir()
+    path.write_text('{"event": "star{"event": "started", "run_id": "r1"}\n{"event": "started", "run_id": "r2"}\n')
+    assert [e["run_id"] for e in JournalReader(path).new_events()] == ["r2"]

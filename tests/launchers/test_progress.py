@@ -27,6 +27,9 @@ def test_counts_and_time_left(tally: Tally) -> None:
     # 40 expected seconds took 10: the other 40 take 10
     assert tally.line() == "2 of 4 runs done (1 diverged), 1 failed, 1 left, about 10 s"
     assert tally.errors == {ids[2]: "boom"}
+    assert tally.line("1 running").endswith("1 left (1 running), about 10 s")
+    tally.add("finished", "a run of another launch")
+    assert tally.left == 1
     tally.add("finished", ids[3])
     assert tally.line() == "3 of 4 runs done (1 diverged), 1 failed, 0 left"
 
@@ -42,7 +45,7 @@ def test_epochs_leave_a_run_active_and_pruned_runs_are_counted(tally: Tally) -> 
 
 
 def test_a_log_file_gets_whole_lines(tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
-    display = Display(tally)
+    display = Display(tally, lambda: "")
     display.update()
     assert capsys.readouterr().out == ""  # nothing is due yet
     display.end()

@@ -177,7 +177,8 @@ def test_a_grid_imports_no_optuna() -> None:
         (["workers=1,2"], "workers is a setting of the whole sweep"),
         (["batch_size=64,199"], "batch_size=199: the last batch of 200 training images would hold one image"),
         (["optimizer=adam", "momentum=interval(0,0.9)"], "momentum=0.9 with optimizer=adam"),
-        (["hydra/launcher=basic"], "allowed is local"),
+        (["hydra/launcher=basic"], "allowed are local, slurm"),
+        (["wait=false"], "wait=false: local workers end with their launcher"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:

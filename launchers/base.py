@@ -1,0 +1,80 @@
+"""What every launcher of ours is: it takes a plan, and trains what is left of it."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hydra.core.utils import JobReturn
+from hydra.errors import CompactHydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from launchers.packs import Pack
+from launchers.progress import Tally
+from sweep.config import Settings
+from sweep.plan import Plan
+
+Listener = Callable[[dict[str, Any]], None]  # gets every journal event
+
+
+class PlanLauncher(Launcher):
+    """A Hydra launcher for plans instead of lists of overrides."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Nothing is needed of Hydra: plans come with their settings."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        raise CompactHydraException("this launcher takes plans, not lists of overrides: use hydra/sweeper=grid")
+
+    @abstractmethod
+    def check(self, settings: Settings) -> None:
+        """Raises `ConfigError` where this launcher cannot do what `settings` ask."""
+
+    @abstractmethod
+    def device(self, settings: Settings) -> str:
+        """cpu or cuda, as workers will train; raises `ConfigError` where that cannot be."""
+
+    @abstractmethod
+    def workers(self, settings: Settings) -> int:
+        """How many runs train at a time, at most."""
+
+    @abstractmethod
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+        """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
+
+        With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
+        """
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A pack whose worker is gone for good."""
+
+    pack: Pack
+    cause: str  # what it ended of, if runs of it are left
+    log: Path
+
+
+class PackExecutor(Protocol):
+    """Where packs run."""
+
+    def submit(self, packs: Sequence[Pack]) -> None:
+        """Takes packs; they may wait here until there is room."""
+
+    def ended(self) -> list[Ended]:
+        """Packs whose workers ended since it was last asked. Called several times a second."""
+
+    def finish(self, pack: Pack) -> None:
+        """Told when nothing of a pack is left to wait for."""
+
+    def summary(self) -> str:
+        """What the workers are doing, in a few words; empty where there is nothing to add."""
+
+    def interrupt(self) -> str:
+        """Does what Ctrl-C should, and returns what to tell the user."""
+
+    def stop(self) -> None:
+        """Ends all workers; they save their checkpoints."""

@@ -1,0 +1,175 @@
+"""One launch of a plan: packs go to an executor, their journals come back, what died is tried again."""
+
+import dataclasses
+import datetime
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from launchers.base import Ended, Listener, PackExecutor
+from launchers.causes import CANCELLED, OUT_OF_MEMORY, limit_of
+from launchers.job import commit_failure
+from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
+from launchers.packs import Pack, Task, split_into_packs
+from launchers.progress import Display, Tally
+from sweep.config import ConfigError, Settings
+
+POLL_S = 0.2
+LOG_LINES = 20
+
+
+class Launch:
+    """The packs of one launch, from the first to the last."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        settings: Settings,
+        sweep_dir: Path,
+        workers: int,
+        executor: PackExecutor,
+        listener: Listener | None,
+    ) -> None:
+        self._settings, self._sweep_dir = settings, sweep_dir
+        self._workers, self._executor, self._listener = workers, executor, listener
+        self._history = History(Path(settings.results_dir))
+        self._active: dict[str, _ActivePack] = {}
+        self.tally = Tally(tasks, workers)
+        self._display = Display(self.tally, executor.summary)
+        self._name = f"{_now():%Y%m%dT%H%M%S}-{os.getpid()}"
+
+    def submit(self, tasks: Sequence[Task]) -> None:
+        """Packs `tasks` and hands them to the executor."""
+        packs = split_into_packs(tasks, self._workers, self._settings.pack_minutes)
+        self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
+
+    def attach(self, packs: Sequence[Pack]) -> None:
+        """Takes over packs that an earlier launch submitted."""
+        self._active |= {pack.pack_id: _ActivePack(pack) for pack in packs}
+
+    def _submit(self, packs: list[Pack]) -> None:
+        self.attach(packs)
+        self._executor.submit(packs)
+
+    def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
+        return Pack(
+            pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), prunable=self._listener is not None
+        )
+
+    def follow(self) -> Tally:
+        """Waits until nothing is left, and shows how it goes. Raises KeyboardInterrupt on Ctrl-C and SIGTERM."""
+        previous = signal.signal(signal.SIGTERM, _raise_interrupt)
+        try:
+            while self._active:
+                self._collect()
+                self._display.update()
+                self._stop_on_shared_error()
+                time.sleep(POLL_S)
+        except KeyboardInterrupt:
+            self._display.say(self._executor.interrupt())
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+            self._display.end()
+        return self.tally
+
+    def _collect(self) -> None:
+        ended = self._executor.ended()  # asked before the journals are read, which are then complete
+        for active in list(self._active.values()):
+            self._read(active)
+        for end in ended:
+            active = self._active.get(end.pack.pack_id)
+            if active is not None:  # else all of its runs had ended, and its worker a moment later
+                self._replace(active, end)
+                self._finish(active)
+
+    def _read(self, active: "_ActivePack") -> None:
+        for event in active.journal.new_events():
+            active.note(event)
+            self.tally.add(event["event"], event["run_id"], event.get("error", ""))
+            if self._listener is not None:
+                self._listener(event)
+        if not active.left:
+            self._finish(active)
+
+    def _finish(self, active: "_ActivePack") -> None:
+        if self._active.pop(active.pack.pack_id, None) is not None:
+            self._executor.finish(active.pack)
+
+    def _replace(self, active: "_ActivePack", end: Ended) -> None:
+        """Submits again what a dead worker left, unless its cause has been tried often enough."""
+        left = active.left
+        culprit = left[0]  # tasks run in order: it was at this one, or died before it
+        if end.cause == CANCELLED:
+            self._display.say(f"{len(left)} runs were cancelled with their task; log: {end.log}")
+            self.tally.give_up(task.run_id for task in left)
+            return
+        self._history.deaths[culprit.run_id, end.cause] += 1
+        deaths, limit = self._history.deaths[culprit.run_id, end.cause], limit_of(end.cause, self._settings)
+        record(active.path, DIED, culprit.run_id, cause=end.cause)
+        count = f"{deaths} of at most {limit} times"
+        self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {end.cause}, {count}; log: {end.log}")
+        if deaths >= limit:
+            self._give_up(culprit, active, end)
+            left = left[1:]
+        elif active.has_started(culprit):
+            left = (dataclasses.replace(culprit, attempt=culprit.attempt + active.starts(culprit)), *left[1:])
+        parts = (left[:1], left[1:]) if end.cause == OUT_OF_MEMORY else (left,)
+        self._submit([self.make_pack(f"{active.pack.pack_id}r{i}", part) for i, part in enumerate(parts) if part])
+
+    def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
+        error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {end.cause}"
+        commit_failure(task, active.pack, f"{error}; end of {end.log}:\n{_log_end(end.log)}", _now())
+        record(active.path, FAILED, task.run_id, error=error, cause=end.cause)
+        self.tally.add(FAILED, task.run_id, error)
+
+    def _stop_on_shared_error(self) -> None:
+        """Stops a sweep whose first runs all failed with one error: the others would too."""
+        ended, errors = self.tally.ended, self.tally.errors
+        shared = len(set(errors.values())) == 1 and len(errors) == len(ended)
+        if shared and len(errors) >= self._settings.stop_after_same_error and self.tally.left:
+            self._executor.stop()
+            raise ConfigError(f"the first {len(errors)} runs all failed with: {next(iter(errors.values()))}")
+
+
+class _ActivePack:
+    """A pack that somebody works at, as far as its journal tells."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.path = journal_path(Path(pack.sweep_dir), pack.pack_id)
+        self.journal = JournalReader(self.path)
+        self._left = {task.run_id: task for task in pack.tasks}
+        self._starts: dict[str, int] = {}
+
+    def note(self, event: dict[str, object]) -> None:
+        run_id = str(event["run_id"])
+        if event["event"] == STARTED:
+            self._starts[run_id] = self._starts.get(run_id, 0) + 1
+        elif event["event"] in ENDS:
+            self._left.pop(run_id, None)
+
+    @property
+    def left(self) -> tuple[Task, ...]:
+        return tuple(self._left.values())
+
+    def has_started(self, task: Task) -> bool:
+        return task.run_id in self._starts
+
+    def starts(self, task: Task) -> int:
+        return self._starts.get(task.run_id, 0)
+
+
+def _log_end(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return "\n".join(lines[-LOG_LINES:])
+
+
+def _raise_interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

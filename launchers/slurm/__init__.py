@@ -1,0 +1,1 @@
+"""Packs of runs as SLURM job arrays."""

@@ -1,0 +1,120 @@
+"""SLURM's commands, each with a time limit, and what their errors mean."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+TIMEOUT_S = 60.0
+# slurmctld is busy, restarting or frozen: what was asked may or may not have been done.
+_UNAVAILABLE = re.compile(
+    r"Socket timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|"
+    r"Unexpected message received|Transport endpoint|slurm_persist_conn|Slurm backup controller",
+    re.IGNORECASE,
+)
+_LIMIT = re.compile(
+    r"MaxSubmit|Job violates accounting/QOS policy|temporarily unable to accept|Resource temporarily unavailable|"
+    r"MaxJobCount|Slurm temporarily",
+    re.IGNORECASE,
+)
+
+
+class ClusterUnavailable(Exception):
+    """SLURM does not answer; try later."""
+
+
+class SubmitLimit(Exception):
+    """The queue takes no more tasks now."""
+
+
+class Refused(Exception):
+    """SLURM will never accept this; the message is its own."""
+
+
+def error_of(message: str) -> Exception:
+    """What an error message of a SLURM command means."""
+    for pattern, kind in ((_UNAVAILABLE, ClusterUnavailable), (_LIMIT, SubmitLimit)):
+        if pattern.search(message):
+            return kind(message.strip())
+    return Refused(message.strip())
+
+
+@contextmanager
+def submission_environment(project: str) -> Iterator[None]:
+    """With our package, and without the SLURM_ and SBATCH_ variables of a job that we may be in: sbatch obeys them."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("SLURM_", "SBATCH_")) and name != "SLURM_CONF":
+            del os.environ[name]
+    paths = [project, *before.get("PYTHONPATH", "").split(os.pathsep)]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def run(*command: str) -> str:
+    """Standard output of a command; raises one of the errors above."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise ClusterUnavailable(f"{command[0]} did not answer within {TIMEOUT_S:g} s") from error
+    if done.returncode != 0:
+        raise error_of(done.stderr or f"{command[0]} exited with {done.returncode}")
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of an array as squeue shows it."""
+
+    state: str  # PENDING, RUNNING, ...
+    reason: str
+
+
+def queue(names: Iterable[str]) -> dict[tuple[str, str], TaskState]:
+    """Tasks of the jobs of these names by (job name, task id), ended ones too while SLURM remembers them.
+
+    A task is known by its name and id: after a crash, slurmctld may give an id a second time.
+    """
+    listed = run(
+        "squeue", "--noheader", "--array", "--states=all", f"--name={','.join(names)}", "--format=%j|%i|%T|%r"
+    )  # fmt: skip
+    rows = (line.split("|", 3) for line in listed.splitlines() if line.count("|") >= 3)
+    return {(name, task): TaskState(state, reason) for name, task, state, reason in rows}
+
+
+def cancel(names: Iterable[str]) -> None:
+    for name in names:
+        run("scancel", f"--name={name}")
+
+
+def max_array_size() -> int:
+    """How many tasks one array may have: SLURM's MaxArraySize caps the index, which counts from 0."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", run("scontrol", "show", "config"), re.MULTILINE)
+    return int(found.group(1)) if found else 1001
+
+
+def max_submit(account: str | None) -> int | None:
+    """The user's MaxSubmitJobs, where there is accounting and it is set."""
+    user = os.environ.get("USER") or str(os.getuid())
+    where = [f"user={user}", *([f"account={account}"] if account else [])]
+    try:
+        listed = run("sacctmgr", "--noheader", "--parsable2", "show", "assoc", *where, "format=MaxSubmitJobs")
+    except (Refused, ClusterUnavailable, FileNotFoundError):
+        return None
+    limits = [int(line) for line in listed.split() if line.isdigit()]
+    return min(limits, default=None)
+
+
+def was_out_of_memory(task: str) -> bool:
+    """Whether accounting says so; only the row of a step does, the job's says FAILED."""
+    try:
+        listed = run("sacct", "--duplicates", "--noheader", "--parsable2", f"--jobs={task}", "--format=State")
+    except (Refused, ClusterUnavailable, FileNotFoundError):
+        return False
+    return "OUT_OF_MEMORY" in listed

@@ -1,0 +1,239 @@
+"""Packs in SLURM's queue: submitted as arrays through submitit, watched by squeue."""
+
+import dataclasses
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import submitit
+from submitit.core.utils import FailedJobError
+
+from launchers.base import Ended
+from launchers.causes import CANCELLED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
+from launchers.job import run_pack
+from launchers.journal import STOPPED, JournalReader, journal_path
+from launchers.packs import Pack, Task
+from launchers.slurm import commands
+from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
+from launchers.slurm.ledger import Ledger, Submitted
+from sweep import PROJECT
+from sweep.config import ConfigError
+
+# States of tasks that are over. What SLURM requeues is in some of them for seconds.
+_OVER = {
+    "COMPLETED": KILLED,
+    "FAILED": KILLED,
+    "CANCELLED": CANCELLED,
+    "TIMEOUT": TIMED_OUT,
+    "DEADLINE": TIMED_OUT,
+    "OUT_OF_MEMORY": OUT_OF_MEMORY,
+    "NODE_FAIL": NODE_LOST,
+    "BOOT_FAIL": NODE_LOST,
+    "PREEMPTED": PREEMPTED,
+}
+_REQUEUED_AFTER_S = 15.0  # a task in another state than these two for so long, or missing, is over
+_SURE = ("CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE")
+_OOM_MARKS = ("oom-kill", "oom_kill", "memory limit", "Out Of Memory")
+_LOG_TAIL_BYTES = 20_000
+
+
+class SlurmExecutor:
+    """The packs of one sweep in the queue."""
+
+    def __init__(self, sweep_dir: Path, parameters: Mapping[str, Any], limits: "Limits", poll_s: float) -> None:
+        self._sweep_dir, self._parameters = sweep_dir, dict(parameters)
+        self._limits, self._poll_s = limits, poll_s
+        self._ledger = Ledger(sweep_dir)
+        self._waiting: deque[Pack] = deque()
+        self._packs: dict[str, Pack] = {}
+        self._submitted: dict[str, Submitted] = {}
+        self._over_since: dict[str, float] = {}
+        self._states: dict[tuple[str, str], TaskState] = {}
+        self._withdrawn: set[str] = set()  # names whose arrays may still appear
+        self._polled = 0.0
+        self._trouble = ""
+
+    def attach(self, tasks: Mapping[str, Task], settings_of: Any) -> list[Pack]:
+        """The packs that are in the queue, with those of their runs that are in `tasks`.
+
+        An array whose submission was never confirmed is cancelled: nobody knows its tasks.
+        """
+        live, _ = self._ledger.open()
+        self._cancel_unsure()
+        for entry in live:
+            left = tuple(tasks[run_id] for run_id in entry.run_ids if run_id in tasks)
+            if left:
+                self._packs[entry.pack_id] = settings_of(entry.pack_id, left)
+                self._submitted[entry.pack_id] = entry
+            else:
+                self._ledger.end(entry.pack_id)
+        return list(self._packs.values())
+
+    def submit(self, packs: Sequence[Pack]) -> None:
+        limits = {"time_limit_s": self._limits.time_min * 60.0, "warning_s": float(self._limits.signal_delay_s)}
+        self._waiting += [dataclasses.replace(pack, **limits) for pack in packs]  # type: ignore[arg-type]
+        self._submit_waiting()
+
+    @property
+    def waiting(self) -> int:
+        """Packs for which the queue had no room."""
+        return len(self._waiting)
+
+    def _submit_waiting(self) -> None:
+        """As arrays, each as large as SLURM takes it, until the queue is full."""
+        while self._waiting and self._cancel_unsure():
+            room = self._limits.max_tasks - len(self._submitted)
+            count = min(len(self._waiting), room, self._limits.array_size)
+            if count < 1:
+                return
+            packs = [self._waiting.popleft() for _ in range(count)]
+            try:
+                self._submit_array(packs)
+            except (SubmitLimit, ClusterUnavailable) as error:
+                self._waiting.extendleft(reversed(packs))
+                if isinstance(error, SubmitLimit) and count > 1:
+                    self._limits.array_size = count // 2  # the whole array is refused: try a smaller one
+                    continue
+                self._trouble = str(error).splitlines()[-1]
+                return
+            self._trouble = ""
+
+    def _cancel_unsure(self) -> bool:
+        """Cancels arrays of which nobody knows whether they reached SLURM; False where it does not answer."""
+        _, unsure = self._ledger.open()
+        for name in unsure:
+            try:
+                commands.cancel([name])
+            except ClusterUnavailable as error:
+                self._trouble = f"SLURM does not answer: {error}"
+                return False
+            self._ledger.withdraw(name)
+            self._withdrawn.add(name)
+        return True
+
+    def _submit_array(self, packs: list[Pack]) -> None:
+        """Raises `ConfigError` where SLURM will never take it."""
+        name = f"qsweep-{self._sweep_dir.name}-{uuid.uuid4().hex[:8]}"
+        self._ledger.announce(name, packs)
+        folder = self._sweep_dir / "logs"
+        before = set(folder.glob("*.pkl"))
+        try:
+            tasks = self._sbatch(name, packs, folder)
+        except Exception as error:
+            self._clean_up(name, error, set(folder.glob("*.pkl")) - before)
+            if isinstance(error, Refused):
+                raise ConfigError(f"SLURM refused the job: {error}") from error
+            raise
+        self._ledger.confirm(name, tasks)
+        for pack, task in zip(packs, tasks, strict=True):
+            self._packs[pack.pack_id] = pack
+            self._submitted[pack.pack_id] = Submitted(pack.pack_id, (), name, task)
+
+    def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
+        executor = submitit.SlurmExecutor(folder=folder)
+        executor.update_parameters(**self._parameters, job_name=name, comment=name)
+        with commands.submission_environment(str(PROJECT)):
+            try:
+                with executor.batch():
+                    jobs = [executor.submit(run_pack, pack) for pack in packs]
+            except FailedJobError as error:
+                raise commands.error_of(str(error)) from error
+        return [job.job_id for job in jobs]
+
+    def _clean_up(self, name: str, error: Exception, pickles: set[Path]) -> None:
+        """After a failed sbatch. Where SLURM did not answer it may be queued all the same, and stays unsure."""
+        if not isinstance(error, ClusterUnavailable):
+            self._ledger.withdraw(name)
+        for pickle in pickles:
+            pickle.unlink(missing_ok=True)
+
+    def ended(self) -> list[Ended]:
+        if time.monotonic() - self._polled < self._poll_s:
+            return []
+        self._polled = time.monotonic()
+        if not self._ask_queue():
+            return []
+        self._submit_waiting()
+        found = [self._packs[pack_id] for pack_id in self._submitted if self._is_over(pack_id)]
+        return [Ended(pack, self._cause(pack), self._log(pack)) for pack in found]
+
+    def _ask_queue(self) -> bool:
+        names = sorted({entry.name for entry in self._submitted.values()} | self._withdrawn)
+        try:
+            self._states = commands.queue(names) if names else {}
+            late = {
+                name for (name, _), task in self._states.items() if name in self._withdrawn and task.state not in _OVER
+            }
+            commands.cancel(sorted(late))
+        except (ClusterUnavailable, Refused) as error:
+            self._trouble = f"SLURM does not answer: {str(error).splitlines()[-1]}"
+            return False
+        self._trouble = ""
+        return True
+
+    def _is_over(self, pack_id: str) -> bool:
+        """Whether its task has been over, or gone, at this poll and long enough before."""
+        found = self._states.get(self._submitted[pack_id].key)
+        if found is not None and found.state not in _OVER:
+            self._over_since.pop(pack_id, None)
+            return False
+        since = self._over_since.setdefault(pack_id, time.monotonic())
+        sure = found is not None and found.state in _SURE
+        return time.monotonic() - since >= (self._poll_s if sure else _REQUEUED_AFTER_S)
+
+    def _cause(self, pack: Pack) -> str:
+        entry = self._submitted[pack.pack_id]
+        found = self._states.get(entry.key)
+        cause = _OVER[found.state] if found else KILLED
+        if cause != KILLED:
+            return cause
+        if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or commands.was_out_of_memory(entry.task):
+            return OUT_OF_MEMORY
+        events = JournalReader(journal_path(self._sweep_dir, pack.pack_id)).new_events()
+        stopped = bool(events) and events[-1]["event"] == STOPPED
+        return TIMED_OUT if stopped else KILLED
+
+    def _log(self, pack: Pack) -> Path:
+        return self._sweep_dir / "logs" / f"{self._submitted[pack.pack_id].task}_0_log.out"
+
+    def _log_tail(self, pack: Pack) -> str:
+        log = self._log(pack)
+        return log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace") if log.exists() else ""
+
+    def finish(self, pack: Pack) -> None:
+        self._ledger.end(pack.pack_id)
+        for known in (self._packs, self._submitted, self._over_since):
+            known.pop(pack.pack_id, None)
+
+    def summary(self) -> str:
+        states = (self._states.get(entry.key) for entry in self._submitted.values())
+        counts = Counter(found.state.lower() for found in states if found is not None)
+        held = sum(found.reason.startswith("JobHeld") for found in self._states.values())
+        parts = [f"{count} {state}" for state, count in counts.most_common()]
+        parts += [f"{held} HELD: `scontrol release` them"] if held else []
+        parts += [f"{len(self._waiting)} packs wait for room in the queue"] if self._waiting else []
+        return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
+
+    def interrupt(self) -> str:
+        results_dir = self._sweep_dir.parent.parent
+        kept = f"{len(self._submitted)} tasks stay in SLURM's queue"
+        return (
+            f"{kept}. The same command follows them again; `python -m sweep.status results_dir={results_dir}` shows "
+            f"them; `python -m sweep.cancel results_dir={results_dir} sweep={self._sweep_dir.name}` ends them."
+        )
+
+    def stop(self) -> None:
+        commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
+
+
+@dataclasses.dataclass
+class Limits:
+    """What the queue takes."""
+
+    array_size: int  # tasks in one array
+    max_tasks: int  # of one sweep in the queue at a time
+    time_min: int  # of one task
+    signal_delay_s: int  # before it, SIGUSR2

@@ -1,0 +1,120 @@
+"""The SLURM launcher: packs of runs as job arrays, followed, left and found again."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from launchers.base import Listener, PlanLauncher
+from launchers.journal import History
+from launchers.launch import Launch
+from launchers.packs import make_tasks
+from launchers.progress import Tally
+from launchers.slurm import commands
+from launchers.slurm.commands import ClusterUnavailable, Refused
+from launchers.slurm.executor import Limits, SlurmExecutor
+from sweep.config import ConfigError, Settings
+from sweep.plan import Plan
+
+USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
+
+
+class SlurmLauncher(PlanLauncher):
+    """Submits packs to SLURM; conf/hydra/launcher/slurm.yaml explains every parameter."""
+
+    def __init__(
+        self,
+        partition: str | None,
+        account: str | None,
+        qos: str | None,
+        constraint: str | None,
+        gpus_per_task: int,
+        cpus_per_task: int,
+        mem_gb: float | None,
+        time_min: int,
+        signal_delay_s: int,
+        max_running_tasks: int,
+        max_submitted_tasks: int,
+        poll_s: float,
+        setup: Sequence[str],
+        extra: Mapping[str, Any],
+    ) -> None:
+        for name, value, low in (
+            ("gpus_per_task", gpus_per_task, 0),
+            ("cpus_per_task", cpus_per_task, 1),
+            ("time_min", time_min, 1),
+            ("signal_delay_s", signal_delay_s, 1),
+            ("max_running_tasks", max_running_tasks, 0),
+            ("max_submitted_tasks", max_submitted_tasks, 0),
+        ):
+            if not isinstance(value, int) or value < low:
+                raise ConfigError(f"hydra.launcher.{name}={value}: allowed is a whole number from {low} up")
+        self._gpus, self._running = gpus_per_task, max_running_tasks
+        self._submitted, self._account = max_submitted_tasks, account
+        self._time_min, self._signal_delay_s, self._poll_s = time_min, signal_delay_s, float(poll_s)
+        self._parameters = {
+            "partition": partition,
+            "account": account,
+            "qos": qos,
+            "constraint": constraint,
+            "gpus_per_node": gpus_per_task or None,
+            "cpus_per_task": cpus_per_task,
+            "mem": f"{int(mem_gb * 1024)}MB" if mem_gb else None,
+            "time": time_min,
+            "signal_delay_s": signal_delay_s,
+            "stderr_to_stdout": True,
+            "setup": list(setup) or None,
+            "additional_parameters": {"requeue": True, **extra},
+        }
+
+    def check(self, settings: Settings) -> None:
+        """Every setting has a meaning here."""
+
+    def device(self, settings: Settings) -> str:
+        if settings.device == "cuda" and not self._gpus:
+            raise ConfigError("device=cuda: hydra.launcher.gpus_per_task is 0")
+        return "cuda" if self._gpus and settings.device != "cpu" else "cpu"
+
+    def workers(self, settings: Settings) -> int:
+        return settings.workers or self._running or USUAL_TASKS
+
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+        settings = dataclasses.replace(settings, device=self.device(settings))  # type: ignore[arg-type]
+        tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
+        executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
+        launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)
+        by_id = {task.run_id: task for task in tasks}
+        attached = executor.attach(by_id, launch.make_pack)
+        launch.attach(attached)
+        in_queue = {task.run_id for pack in attached for task in pack.tasks}
+        if in_queue:
+            print(f"{len(in_queue)} runs are in SLURM's queue already, in {len(attached)} tasks: following them")
+        launch.submit([task for task in tasks if task.run_id not in in_queue])
+        if settings.wait:
+            return launch.follow()
+        print(f"submitted. {executor.interrupt()}")
+        if executor.waiting:
+            print(f"{executor.waiting} packs found no room in the queue: give the same command again later")
+        return launch.tally
+
+    def _array_parameters(self) -> dict[str, Any]:
+        parallel = {"array_parallelism": self._running} if self._running else {"array_parallelism": 100_000}
+        return {name: value for name, value in (self._parameters | parallel).items() if value is not None}
+
+    def _limits(self) -> Limits:
+        """What the cluster allows; raises `ConfigError` where it does not answer."""
+        try:
+            array_size, max_submit = commands.max_array_size(), commands.max_submit(self._account)
+        except (ClusterUnavailable, Refused, FileNotFoundError) as error:
+            raise ConfigError(
+                f"hydra/launcher=slurm: SLURM does not answer ({error}); hydra/launcher=local trains on this machine"
+            ) from error
+        limits = [limit for limit in (self._submitted, max_submit) if limit]
+        return Limits(array_size, min(limits, default=1_000_000), self._time_min, self._signal_delay_s)
+
+
+def is_here() -> bool:
+    """Whether this is a machine to submit from: it has sbatch, and is not itself in a job."""
+    return shutil.which("sbatch") is not None and "SLURM_JOB_ID" not in os.environ

@@ -1,0 +1,32 @@
+"""`python -m sweep.cancel results_dir=DIR [sweep=ID]`: ends the SLURM tasks of a sweep; they save their checkpoints."""
+
+import sys
+from pathlib import Path
+
+from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
+from sweep.cli import parse_arguments
+from sweep.config import ConfigError
+from sweep.observe import find_sweeps
+
+
+def main() -> None:
+    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
+    for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"]):
+        ledger = sweep.ledger()
+        live, unsure = ledger.open()
+        try:
+            cancel(ledger.names())
+        except (ClusterUnavailable, Refused, FileNotFoundError) as error:
+            raise ConfigError(f"SLURM does not answer: {error}; nothing is known to be cancelled") from error
+        for entry in live:
+            ledger.end(entry.pack_id)
+        for name in unsure:
+            ledger.withdraw(name)
+        print(f"sweep {sweep.sweep_id}: {len(live)} tasks cancelled. Finished runs stay; the same command goes on.")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ConfigError as error:
+        sys.exit(f"error: {error}")

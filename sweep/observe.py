@@ -1,0 +1,77 @@
+"""What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from launchers.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
+from launchers.slurm.commands import queue
+from launchers.slurm.ledger import Ledger
+from sweep.config import ConfigError, allowed
+from sweep.rows import rows_store
+
+_TURNS = (STARTED, STOPPED, DIED, *ENDS)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of a results directory."""
+
+    folder: Path
+
+    @property
+    def results_dir(self) -> Path:
+        return self.folder.parent.parent
+
+    @property
+    def sweep_id(self) -> str:
+        return self.folder.name
+
+    def runs(self) -> pd.DataFrame:
+        """One line per planned run with the columns of its row, where it has one."""
+        planned: pd.DataFrame = pq.read_table(self.folder / "plan.parquet").to_pandas()
+        store = rows_store(self.results_dir)
+        if not store.path.exists():
+            never = pd.Series(pd.NaT, planned.index)
+            return planned.assign(status=None, seconds=None, ended_at=never, error=None)
+        rows: pd.DataFrame = store.read(["run_id", "status", "seconds", "ended_at", "error"]).to_pandas()
+        return planned.merge(rows, on="run_id", how="left")
+
+    def events(self) -> list[dict[str, Any]]:
+        """Of all its journals, in the order of time; each with the name of its pack."""
+        events = [
+            event | {"pack_id": path.stem}
+            for path in self.folder.glob("journal/*.jsonl")
+            for event in JournalReader(path).new_events()
+        ]
+        return sorted(events, key=lambda event: event["at"])
+
+    def ledger(self) -> Ledger:
+        return Ledger(self.folder)
+
+
+def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
+    """The sweep of this id, or all; raises `ConfigError` where there is none."""
+    found = [Sweep(path.parent) for path in sorted(results_dir.glob("sweeps/*/plan.parquet"))]
+    chosen = [one for one in found if sweep in ("", one.sweep_id)]
+    if not chosen:
+        names = allowed(one.sweep_id for one in found) or "none"
+        raise ConfigError(f"results_dir={results_dir} sweep={sweep}: no such sweep; there are {names}")
+    return chosen
+
+
+def running(events: list[dict[str, Any]]) -> set[str]:
+    """Runs that were started and have not ended, as far as journals tell."""
+    last = {event["run_id"]: event["event"] for event in events if event["event"] in _TURNS}
+    return {run_id for run_id, event in last.items() if event == STARTED}
+
+
+def scheduler_states(sweep: Sweep) -> Counter[str]:
+    """Its tasks in SLURM's queue by state; raises what the commands raise."""
+    live, _ = sweep.ledger().open()
+    states = queue(sorted({entry.name for entry in live})) if live else {}
+    return Counter(states[entry.key].state if entry.key in states else "GONE" for entry in live)

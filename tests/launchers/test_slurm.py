@@ -1,0 +1,393 @@
+"""Sweeps on a real SLURM: equal to local ones, whatever happens to tasks, nodes, the controller and the launcher."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from launchers.journal import JournalReader
+from tests.cluster.cluster import SlurmCluster
+from tests.cluster.daemon import wait_until
+from tests.test_run import SMALL, computed, curves, run
+
+ON_CPUS = [
+    "hydra/launcher=slurm", "device=cpu", "hydra.launcher.gpus_per_task=0", "hydra.launcher.cpus_per_task=1",
+    "hydra.launcher.mem_gb=1", "hydra.launcher.poll_s=0.5",
+]  # fmt: skip
+A_PACK_PER_RUN = ["pack_minutes=0.0001"]
+EIGHT = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1,1e30", "bits=2,32", "seed=0,1"]
+LONG = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1", "bits=2,32", "seed=0,1", "epochs=250"]
+
+
+@pytest.fixture
+def env(slurm: SlurmCluster) -> Iterator[dict[str, str]]:
+    yield dict(os.environ) | dict(slurm.env)
+    slurm.cancel_all(timeout_s=60)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Path]:
+    """The results of a sweep by the local launcher, each trained once."""
+    done: dict[str, Path] = {}
+
+    def results_of(sweep: list[str]) -> Path:
+        key = " ".join(sweep)
+        if key not in done:
+            done[key] = tmp_path_factory.mktemp("local") / "r"
+            assert run(*sweep, f"results_dir={done[key]}").returncode == 0
+        return done[key]
+
+    return results_of
+
+
+def on_slurm(sweep: list[str], results_dir: Path, env: Mapping[str, str], *more: str) -> Any:
+    return run(*sweep, *ON_CPUS, *more, f"results_dir={results_dir}", env=dict(env))
+
+
+def start(sweep: list[str], results_dir: Path, env: Mapping[str, str], *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep.run", *sweep, *ON_CPUS, *more, f"results_dir={results_dir}"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(env))
+
+
+def finish(sweep: subprocess.Popen[str], timeout_s: float = 180) -> str:
+    output, _ = sweep.communicate(timeout=timeout_s)
+    return output
+
+
+def events(results_dir: Path, *kinds: str) -> list[dict[str, Any]]:
+    paths = results_dir.glob("sweeps/*/journal/*.jsonl")
+    found = [event for path in paths for event in JournalReader(path).new_events()]
+    return [event for event in found if not kinds or event["event"] in kinds]
+
+
+def table_csv(results_dir: Path) -> str:
+    command = [sys.executable, "-m", "sweep.tables", f"results_dir={results_dir}", "format=csv"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def wait_for_runs(results_dir: Path, count: int = 1) -> None:
+    wait_until(lambda: len({e["run_id"] for e in events(results_dir, "started")}) >= count, 60, "runs to start")
+    time.sleep(0.5)
+
+
+def job_ids(results_dir: Path) -> list[str]:
+    (ledger,) = results_dir.glob("sweeps/*/submissions.jsonl")
+    return [task for event in JournalReader(ledger).new_events() for task in event.get("tasks", [])]
+
+
+def test_rows_curves_and_table_equal_the_local_launchers(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    sweep = ["-m", "grid=demo", *SMALL]
+    done = on_slurm(sweep, tmp_path / "r", env, "pack_minutes=0.002")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "36 of 36 runs done" in done.stdout
+    expected = local(sweep)
+    assert computed(tmp_path / "r") == computed(expected)
+    pd.testing.assert_frame_equal(curves(tmp_path / "r"), curves(expected))
+    tables = [table_csv(results) for results in (tmp_path / "r", expected)]
+    assert tables[0] == tables[1] and "digits" in tables[0]
+    assert len(list((tmp_path / "r" / "rows").glob("*.parquet"))) == 1
+
+
+def test_slurm_is_chosen_by_itself_but_not_inside_a_job(env: dict[str, str], tmp_path: Path) -> None:
+    arguments = [a for a in ON_CPUS if a != "hydra/launcher=slurm"]
+    command = [sys.executable, "-m", "sweep.run", *SMALL, *arguments, f"results_dir={tmp_path / 'r'}"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert len(job_ids(tmp_path / "r")) == 1
+    inside = subprocess.run(
+        [sys.executable, "-m", "sweep.run", *SMALL, "bits=2", f"results_dir={tmp_path / 'l'}"],
+        capture_output=True, text=True, env=env | {"SLURM_JOB_ID": "1"},
+    )  # fmt: skip
+    assert inside.returncode == 0, inside.stderr
+    assert not list((tmp_path / "l").glob("sweeps/*/submissions.jsonl"))
+
+
+def test_variables_of_a_surrounding_job_are_not_obeyed(env: dict[str, str], tmp_path: Path) -> None:
+    inherited = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "999", "SBATCH_PARTITION": "nowhere", "SLURM_ARRAY_TASK_ID": "3"}
+    done = on_slurm(SMALL, tmp_path / "r", env | inherited)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("hydra.launcher.partition=nowhere", "invalid partition"),
+        ("hydra.launcher.mem_gb=100000", "Memory specification can not be satisfied"),
+        ("hydra.launcher.constraint=quantum", "Invalid feature specification"),
+    ],
+)
+def test_what_slurm_refuses_is_a_clear_error_and_leaves_nothing(
+    option: str, message: str, slurm: SlurmCluster, env: dict[str, str], tmp_path: Path
+) -> None:
+    done = on_slurm(EIGHT, tmp_path / "r", env, option)
+    assert done.returncode == 1
+    assert "SLURM refused the job" in done.stderr and message.lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "r").rglob("*.pkl"))
+    assert slurm.run("squeue", "--noheader") == ""
+
+
+def test_arrays_are_split_at_max_array_size(
+    tmp_path_factory: pytest.TempPathFactory, slurm: SlurmCluster, tmp_path: Path
+) -> None:
+    with SlurmCluster(tmp_path_factory.mktemp("small"), max_array_size=11) as cluster:
+        env = dict(os.environ) | dict(cluster.env)
+        done = on_slurm(["-m", "grid=demo", *SMALL, "epochs=1"], tmp_path / "r", env, *A_PACK_PER_RUN, "wait=false")
+        assert done.returncode == 0, done.stdout + done.stderr
+        ids = job_ids(tmp_path / "r")
+        assert len(ids) == 36
+        assert sorted(Counter(task.partition("_")[0] for task in ids).values()) == [3, 11, 11, 11]
+        cluster.cancel_all(timeout_s=60)
+
+
+def test_leave_and_come_back(env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path) -> None:
+    results_dir = tmp_path / "r"
+    left = on_slurm(LONG, results_dir, env, "wait=false", *A_PACK_PER_RUN)
+    assert left.returncode == 0, left.stderr
+    assert "4 tasks stay in SLURM's queue" in left.stdout and "sweep.cancel" in left.stdout
+    back = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
+    assert "4 runs are in SLURM's queue already" in back.stdout, back.stdout + back.stderr
+    assert "4 of 4 runs done" in back.stdout
+    assert set(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert computed(results_dir) == computed(local(LONG))
+
+
+def test_ctrl_c_leaves_jobs_status_shows_them_cancel_ends_them(
+    slurm: SlurmCluster, env: dict[str, str], tmp_path: Path
+) -> None:
+    results_dir = tmp_path / "r"
+    forever = [a.replace("epochs=250", "epochs=100000") for a in LONG]
+    sweep = start(forever, results_dir, env)
+    wait_for_runs(results_dir)
+    second = on_slurm(forever, results_dir, env)
+    assert second.returncode == 1 and "is being trained by process" in second.stderr
+    sweep.send_signal(signal.SIGINT)
+    output = finish(sweep)
+    assert sweep.returncode == 130
+    assert "stay in SLURM's queue. The same command follows them again" in output
+    assert "RUNNING" in slurm.run("squeue", "--noheader", "--format=%T")
+
+    def command(name: str) -> str:
+        arguments = [sys.executable, "-m", f"sweep.{name}", f"results_dir={results_dir}"]
+        return subprocess.run(arguments, capture_output=True, text=True, env=env, check=True).stdout
+
+    shown = command("status")
+    assert "tasks in SLURM: 4 running" in shown and "waiting" in shown
+    assert "4 tasks cancelled" in command("cancel")
+    slurm.wait_idle(timeout_s=30)
+    assert list(results_dir.glob("checkpoints/*.pt"))  # SIGTERM: the run was saved
+    assert "tasks in SLURM" not in command("status")
+
+
+def worker_pids(results_dir: Path) -> set[int]:
+    return {event["pid"] for event in events(results_dir, "started") if Path(f"/proc/{event['pid']}").exists()}
+
+
+def kill_workers(slurm: SlurmCluster, results_dir: Path) -> None:
+    for pid in worker_pids(results_dir):
+        os.kill(pid, signal.SIGKILL)
+
+
+def requeue_all(slurm: SlurmCluster, results_dir: Path) -> None:
+    for task in job_ids(results_dir):
+        slurm.run("scontrol", "requeue", task)
+
+
+def warn_all(slurm: SlurmCluster, results_dir: Path) -> None:
+    """As SLURM does before the time limit, or before it preempts."""
+    for task in job_ids(results_dir):
+        slurm.run("scancel", "--signal=USR2", task)
+
+
+def freeze(slurm: SlurmCluster, results_dir: Path) -> None:
+    slurm.freeze_slurmctld()
+    time.sleep(4)
+    slurm.thaw_slurmctld()
+
+
+@pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all, freeze])
+def test_a_fault_changes_no_number(
+    fault: Callable[[SlurmCluster, Path], None], slurm: SlurmCluster, env: dict[str, str],
+    local: Callable[[list[str]], Path], tmp_path: Path,
+) -> None:  # fmt: skip
+    results_dir = tmp_path / "r"
+    sweep = start(LONG, results_dir, env, "checkpoint_seconds=0.5")
+    wait_for_runs(results_dir)
+    fault(slurm, results_dir)
+    output = finish(sweep)
+    assert sweep.returncode == 0, output
+    assert "4 of 4 runs done" in output
+    assert computed(results_dir) == computed(local(LONG))
+    pd.testing.assert_frame_equal(curves(results_dir), curves(local(LONG)))
+    if fault is kill_workers:
+        assert "killed, 1 of at most 3 times" in output
+    if fault is warn_all:
+        assert [e["cause"] for e in events(results_dir, "requeued")] == ["preempted"]
+
+
+def test_a_killed_launcher_is_succeeded_by_the_same_command(
+    env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    results_dir = tmp_path / "r"
+    sweep = start(LONG, results_dir, env, *A_PACK_PER_RUN)
+    wait_for_runs(results_dir)
+    sweep.kill()
+    finish(sweep)
+    done = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
+    assert "4 of 4 runs done" in done.stdout or "nothing to do" in done.stdout, done.stdout + done.stderr
+    assert set(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert computed(results_dir) == computed(local(LONG))
+
+
+def test_a_preempted_task_goes_on_from_its_checkpoint(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    """Without a warning: SLURM requeues the task, which starts again from the beginning of its pack."""
+    results_dir = tmp_path / "r"
+    sweep = start(LONG, results_dir, env, "hydra.launcher.partition=preemptible", "checkpoint_seconds=0.3")
+    wait_for_runs(results_dir)
+    everything = ["--partition=main", "--nodes=4", "--exclusive", "--wrap=sleep 2"]
+    slurm.run("sbatch", "--output=/dev/null", *everything)
+    output = finish(sweep)
+    assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
+    assert max(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == 2
+    assert computed(results_dir) == computed(local(LONG))
+
+
+def test_a_lost_node(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    results_dir = tmp_path / "r"
+    sweep = start(LONG, results_dir, env, "checkpoint_seconds=0.3")
+    wait_for_runs(results_dir)
+    node = slurm.run("squeue", "--noheader", "--format=%N").split()[0]
+    slurm.down_node(node)
+    try:
+        output = finish(sweep)
+    finally:
+        slurm.resume_node(node)
+    assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
+    assert computed(results_dir) == computed(local(LONG))
+
+
+def test_out_of_memory_is_told_from_other_deaths(env: dict[str, str], tmp_path: Path) -> None:
+    done = on_slurm(EIGHT[:-1], tmp_path / "r", env, "hydra.launcher.mem_gb=0.15", "max_out_of_memory=1",
+                    "stop_after_same_error=9", *A_PACK_PER_RUN)  # fmt: skip
+    assert done.returncode == 1
+    assert "out of memory, 1 of at most 1 times" in done.stdout, done.stdout + done.stderr
+    assert "4 x the worker ended 1 times at this run: out of memory" in done.stdout
+    traces = pd.read_parquet(tmp_path / "r" / "rows")["error"]
+    assert all("end of /" in trace and "submitit INFO" in trace for trace in traces)  # the log's last lines
+
+
+def test_a_controller_that_is_frozen_while_we_submit(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    """sbatch fails after 10 s, yet its job may be queued: every run still has one row, from one array."""
+    results_dir = tmp_path / "r"
+    sweep = start(EIGHT, results_dir, env)
+    wait_until(lambda: bool(list(results_dir.glob("sweeps/*/plan.parquet"))), 60, "the plan")
+    slurm.freeze_slurmctld()
+    time.sleep(14)
+    slurm.thaw_slurmctld()
+    output = finish(sweep)
+    if sweep.returncode != 0:  # frozen before the limits were read: nothing was submitted
+        assert "SLURM does not answer" in output
+        assert on_slurm(EIGHT, results_dir, env).returncode == 0
+    assert computed(results_dir) == computed(local(EIGHT))
+    slurm.wait_idle(timeout_s=60)
+
+
+def test_a_run_that_fails_makes_its_task_fail(slurm: SlurmCluster, env: dict[str, str], tmp_path: Path) -> None:
+    """And `sweep.failures` names the fault and what the failed runs share."""
+    fault = tmp_path / "site" / "sitecustomize.py"
+    fault.parent.mkdir()
+    fault.write_text(
+        "import sys\n"
+        "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
+        "    from launchers import job\n"
+        "    good = job._train\n"
+        "    def _train(task, pack, stop):\n"
+        "        if task.run.bits == 2 and task.run.lr == 0.1:\n"
+        "            raise RuntimeError(f'no such luck at {id(task):#x}')\n"
+        "        return good(task, pack, stop)\n"
+        "    job._train = _train\n"
+    )
+    results_dir = tmp_path / "r"
+    path = f"{fault.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    done = on_slurm(EIGHT, results_dir, env | {"PYTHONPATH": path})
+    assert done.returncode == 1 and "6 of 8 runs done (4 diverged), 2 failed" in done.stdout, done.stdout + done.stderr
+    command = [sys.executable, "-m", "sweep.failures", f"results_dir={results_dir}"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "2 of 8 runs failed" in shown
+    assert "2 x RuntimeError: no such luck at 0x" in shown
+    assert "all runs with quantizer=lsq and bits=2 and lr=0.1" in shown
+    log = next(Path(word) for word in shown.split() if word.endswith("_log.out"))
+    assert "no such luck" in log.read_text()
+
+
+def test_a_missing_account_is_refused(slurm_accounting: SlurmCluster, tmp_path: Path) -> None:
+    env = dict(os.environ) | dict(slurm_accounting.env)
+    done = on_slurm(EIGHT, tmp_path / "r", env, "hydra.launcher.account=nobodys")
+    assert done.returncode == 1
+    assert "SLURM refused the job" in done.stderr and "account" in done.stderr.lower()
+    assert slurm_accounting.run("squeue", "--noheader") == ""
+
+
+def test_a_submit_limit_is_kept(slurm_accounting: SlurmCluster, tmp_path: Path) -> None:
+    user = os.environ.get("USER") or "root"
+    slurm_accounting.run("sacctmgr", "-i", "modify", "user", user, "set", "MaxSubmitJobs=3")
+    try:
+        env = dict(os.environ) | dict(slurm_accounting.env)
+        done = on_slurm(EIGHT, tmp_path / "r", env, *A_PACK_PER_RUN)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert len(computed(tmp_path / "r")) == 8
+        sizes = Counter(task.partition("_")[0] for task in job_ids(tmp_path / "r"))
+        assert max(sizes.values()) <= 3
+    finally:
+        slurm_accounting.run("sacctmgr", "-i", "modify", "user", user, "set", "MaxSubmitJobs=-1")
+
+
+@pytest.mark.slow
+def test_a_time_limit(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    """A run longer than its task goes on in the next: SLURM warns, the worker saves and requeues itself."""
+    longer = [a.replace("epochs=250", "epochs=12000") for a in LONG if not a.startswith(("seed", "bits"))]
+    results_dir = tmp_path / "r"
+    sweep = start(
+        [*longer, "bits=2"], results_dir, env, "hydra.launcher.time_min=1", "hydra.launcher.signal_delay_s=20"
+    )
+    output = finish(sweep, timeout_s=900)
+    assert sweep.returncode == 0, output
+    assert {e["cause"] for e in events(results_dir, "requeued")} == {"timed out"}
+    assert computed(results_dir) == computed(local([*longer, "bits=2"]))
+
+
+@pytest.mark.slow
+def test_a_node_that_stops_answering_while_its_worker_lives(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    """The same run really runs twice at once; it ends in one row."""
+    longer = [a.replace("epochs=250", "epochs=6000") for a in LONG if not a.startswith(("seed", "bits"))]
+    results_dir = tmp_path / "r"
+    sweep = start([*longer, "bits=2"], results_dir, env)
+    wait_for_runs(results_dir)
+    node = slurm.run("squeue", "--noheader", "--format=%N").split()[0]
+    slurm.kill_slurmd(node)
+    try:
+        output = finish(sweep, timeout_s=600)
+    finally:
+        slurm.start_slurmd(node)
+    assert sweep.returncode == 0, output
+    assert computed(results_dir) == computed(local([*longer, "bits=2"]))
