@@ -1,10 +1,10 @@
 """What every launcher of ours is: it takes a plan, and trains what is left of it."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
@@ -16,6 +16,8 @@ from launchers.packs import Pack
 from launchers.progress import Tally
 from sweep.config import Settings
 from sweep.plan import Plan
+
+Listener = Callable[[dict[str, Any]], None]  # gets every journal event
 
 
 class PlanLauncher(Launcher):
@@ -40,8 +42,11 @@ class PlanLauncher(Launcher):
         """How many runs train at a time, at most."""
 
     @abstractmethod
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path) -> Tally:
-        """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt."""
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+        """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
+
+        With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
+        """
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,19 @@
 
 import dataclasses
 import datetime
+import math
 import os
 import signal
 import sys
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from launchers.journal import ENDS, FAILED, STARTED, STOPPED, JournalReader, journal_path, record
+from launchers.journal import ENDS, EPOCH, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
 from launchers.packs import Pack, Task
 from launchers.slurm import node as slurm_node
 from sweep import data, provenance, rows
@@ -20,7 +22,7 @@ from sweep.config import DataSource
 from sweep.data.arrays import ImageArrays
 from sweep.schema import ROWS
 
-LAUNCHER_CHECK_S = 1.0
+LAUNCHER_CHECK_S = PRUNE_CHECK_S = 1.0
 FAILED_EXIT = 1
 
 
@@ -47,6 +49,33 @@ class StopRequest:
             if not _is_alive(self._launcher_pid):
                 self.signal = signal.SIGTERM
         return self.signal is not None
+
+
+class PruneRequest:
+    """True once a search asked for a run to be stopped early, by a file that any worker of a cluster can see."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._checked = -math.inf
+        self.made = False
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if not self.made and now - self._checked > PRUNE_CHECK_S:
+            self._checked = now
+            self.made = self._path.exists()
+        return self.made
+
+
+def prune_path(sweep_dir: Path, run_id: str) -> Path:
+    return sweep_dir / "stop" / run_id
+
+
+def request_prune(sweep_dir: Path, run_id: str) -> None:
+    """Has the worker that trains `run_id` in this sweep save a checkpoint and go on to its next run."""
+    path = prune_path(sweep_dir, run_id)
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
 
 
 def _is_alive(pid: int) -> bool:
@@ -98,11 +127,13 @@ def _run_task(task: Task, pack: Pack, journal: Path, stop: StopRequest) -> str:
         return status
     started_at = datetime.datetime.now(datetime.UTC)
     record(journal, STARTED, task.run_id, attempt=task.attempt, log=f"{_job_id()}_0_log.out")
+    prune = PruneRequest(prune_path(Path(pack.sweep_dir), task.run_id))
     try:
-        result = _train(task, pack, stop)
+        result = _train(task, pack, (lambda: stop() or prune()) if pack.prunable else stop)
     except Interrupted:
-        record(journal, STOPPED, task.run_id)
-        return STOPPED
+        event = PRUNED if prune.made else STOPPED
+        record(journal, event, task.run_id)
+        return event
     except Exception as error:
         trace = traceback.format_exc()
         print(trace, flush=True)
@@ -130,11 +161,15 @@ def _last_line(error: Exception) -> str:
     return traceback.format_exception_only(error)[-1].strip()
 
 
-def _train(task: Task, pack: Pack, stop: StopRequest) -> dict[str, Any]:
+def _train(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any]:
     import torch
 
     from sweep.data.device import ImageData
     from sweep.training.plain import TrainOptions, train
+
+    def record_epoch(evaluated: Mapping[str, float | int | None]) -> None:
+        if pack.prunable:
+            record(journal_path(Path(pack.sweep_dir), pack.pack_id), EPOCH, task.run_id, **evaluated)
 
     settings, results_dir = pack.settings, Path(pack.settings.results_dir)
     device = torch.device(settings.device)
@@ -145,6 +180,7 @@ def _train(task: Task, pack: Pack, stop: StopRequest) -> dict[str, Any]:
         checkpoint_seconds=settings.checkpoint_seconds,
         weights=results_dir / "weights" / f"{task.run_id}.pt" if settings.keep_weights else None,
         stop=stop,
+        on_evaluation=record_epoch,
     )
     result = train(task.run, images, device, options)
     name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)

@@ -12,7 +12,9 @@ STARTED = "started"
 STOPPED = "stopped"  # asked to, with a checkpoint
 DIED = "died"  # written by the launcher: the worker ended in this run, for the reason in `cause`
 FAILED = "failed"
-ENDS = ("finished", "diverged", FAILED)  # the status of the row that was written
+EPOCH = "epoch"  # an evaluated one, where a search asks for it
+PRUNED = "pruned"  # stopped by a search, with a checkpoint and no row
+ENDS = ("finished", "diverged", FAILED, PRUNED)  # the others are the status of the row that was written
 
 
 def journal_path(sweep_dir: Path, pack_id: str) -> Path:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from launchers.base import Ended, PackExecutor
+from launchers.base import Ended, Listener, PackExecutor
 from launchers.causes import CANCELLED, OUT_OF_MEMORY, limit_of
 from launchers.job import commit_failure
 from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
@@ -26,10 +26,16 @@ class Launch:
     """The packs of one launch, from the first to the last."""
 
     def __init__(
-        self, tasks: Sequence[Task], settings: Settings, sweep_dir: Path, workers: int, executor: PackExecutor
+        self,
+        tasks: Sequence[Task],
+        settings: Settings,
+        sweep_dir: Path,
+        workers: int,
+        executor: PackExecutor,
+        listener: Listener | None,
     ) -> None:
         self._settings, self._sweep_dir = settings, sweep_dir
-        self._workers, self._executor = workers, executor
+        self._workers, self._executor, self._listener = workers, executor, listener
         self._history = History(Path(settings.results_dir))
         self._active: dict[str, _ActivePack] = {}
         self.tally = Tally(tasks, workers)
@@ -51,7 +57,9 @@ class Launch:
         self._executor.submit(packs)
 
     def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
-        return Pack(pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid())
+        return Pack(
+            pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), prunable=self._listener is not None
+        )
 
     def follow(self) -> Tally:
         """Waits until nothing is left, and shows how it goes. Raises KeyboardInterrupt on Ctrl-C and SIGTERM."""
@@ -90,6 +98,8 @@ class Launch:
         for event in active.journal.new_events():
             active.note(event)
             self.tally.add(event["event"], event["run_id"], event.get("error", ""))
+            if self._listener is not None:
+                self._listener(event)
         if not active.left:
             self._finish(active)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import submitit
 
-from launchers.base import Ended, PlanLauncher
+from launchers.base import Ended, Listener, PlanLauncher
 from launchers.causes import KILLED
 from launchers.hardware import cores, visible_gpus
 from launchers.job import run_pack
@@ -46,14 +46,14 @@ class LocalLauncher(PlanLauncher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots)
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path) -> Tally:
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
         device = self.device(settings)
         if device == "cuda":
             _check_cuda()
         settings = dataclasses.replace(settings, device=device)  # type: ignore[arg-type]
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         workers = self.workers(settings)
-        launch = Launch(tasks, settings, sweep_dir, workers, LocalExecutor(workers, settings))
+        launch = Launch(tasks, settings, sweep_dir, workers, LocalExecutor(workers, settings), listener)
         launch.submit(tasks)
         return launch.follow()
 

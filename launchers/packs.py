@@ -31,6 +31,7 @@ class Pack:
     launcher_pid: int  # on this machine, a worker stops when its launcher is gone
     time_limit_s: float | None = None  # of its task, on a cluster
     warning_s: float = 0.0  # how long before it SLURM sends SIGUSR2
+    prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests
 
     @property
     def expected_s(self) -> float:

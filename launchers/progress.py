@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from launchers.causes import CANCELLED
-from launchers.journal import ENDS, FAILED
+from launchers.journal import ENDS, FAILED, PRUNED
 from launchers.packs import Task
 from sweep.terminal import duration
 
@@ -20,7 +20,7 @@ class Tally:
         self._cost_s = {task.run_id: task.expected_s for task in tasks}
         self._workers = workers
         self._started = time.monotonic()
-        self.ended: dict[str, str] = {}  # run id: finished, diverged, failed or cancelled
+        self.ended: dict[str, str] = {}  # run id: finished, diverged, failed, pruned or cancelled
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
 
     def add(self, event: str, run_id: str, error: str = "") -> None:
@@ -50,9 +50,9 @@ class Tally:
         done = counts["finished"] + counts["diverged"]
         diverged = f" ({counts['diverged']} diverged)" if counts["diverged"] else ""
         cancelled = f", {counts[CANCELLED]} cancelled" if counts[CANCELLED] else ""
-        line = (
-            f"{done} of {len(self._cost_s)} runs done{diverged}, {counts[FAILED]} failed{cancelled}, {self.left} left"
-        )
+        pruned = f", {counts[PRUNED]} pruned" if counts[PRUNED] else ""
+        failed = f"{counts[FAILED]} failed{cancelled}"
+        line = f"{done} of {len(self._cost_s)} runs done{diverged}{pruned}, {failed}, {self.left} left"
         if not self.left:
             return line
         return f"{line}{f' ({doing})' if doing else ''}, about {duration(self.left_s())}"

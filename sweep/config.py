@@ -122,7 +122,7 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _integer(name: str, value: object, low: int, high: int | None = None) -> int:
+def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
     bounds = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         raise ConfigError(f"{name}={value}: allowed is {bounds}")
@@ -148,7 +148,7 @@ def _choice(name: str, value: object, choices: tuple[str, ...]) -> str:
     return str(value)
 
 
-def _boolean(name: str, value: object) -> bool:
+def check_boolean(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigError(f"{name}={value}: allowed are true, false")
     return value
@@ -169,7 +169,7 @@ def _milestones(value: object, epochs: int) -> tuple[int, ...]:
         return tuple(sorted({m for m in (epochs // 3, 2 * epochs // 3) if m}))
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ConfigError(f"milestones={value}: allowed are {THIRDS}, or a list of epochs such as [100,200]")
-    milestones = tuple(_integer("milestones", item, 1) for item in value)
+    milestones = tuple(check_integer("milestones", item, 1) for item in value)
     if list(milestones) != sorted(set(milestones)):
         raise ConfigError(f"milestones={list(milestones)}: epochs must rise and not repeat")
     return milestones
@@ -188,28 +188,28 @@ def _text(name: str, value: object) -> str:
 _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "dataset": _name,
     "data_sha256": _text,
-    "train_subset": lambda n, v: _integer(n, v, 0),
-    "test_subset": lambda n, v: _integer(n, v, 0),
+    "train_subset": lambda n, v: check_integer(n, v, 0),
+    "test_subset": lambda n, v: check_integer(n, v, 0),
     "augmentation": lambda n, v: _choice(n, v, AUGMENTATIONS),
     "model": lambda n, v: _choice(n, v, MODELS),
-    "base_width": lambda n, v: _integer(n, v, 1),
-    "width": lambda n, v: _integer(n, v, 1),
-    "depth": lambda n, v: _integer(n, v, 1),
+    "base_width": lambda n, v: check_integer(n, v, 1),
+    "width": lambda n, v: check_integer(n, v, 1),
+    "depth": lambda n, v: check_integer(n, v, 1),
     "quantizer": lambda n, v: _choice(n, v, QUANTIZERS),
     "bits": _bits,
     "first_last": lambda n, v: _choice(n, v, FIRST_LAST),
-    "step_size_weight_decay": _boolean,
+    "step_size_weight_decay": check_boolean,
     "optimizer": lambda n, v: _choice(n, v, OPTIMIZERS),
     "lr": lambda n, v: _number(n, v, 0, low_open=True),
     "weight_decay": lambda n, v: _number(n, v, 0),
     "momentum": lambda n, v: _number(n, v, 0),
-    "epochs": lambda n, v: _integer(n, v, 1),
-    "batch_size": lambda n, v: _integer(n, v, 2),
+    "epochs": lambda n, v: check_integer(n, v, 1),
+    "batch_size": lambda n, v: check_integer(n, v, 2),
     "lr_gamma": lambda n, v: _number(n, v, 0, low_open=True),
-    "eval_every_epochs": lambda n, v: _integer(n, v, 1),
-    "eval_every_epochs_late": lambda n, v: _integer(n, v, 1),
+    "eval_every_epochs": lambda n, v: check_integer(n, v, 1),
+    "eval_every_epochs_late": lambda n, v: check_integer(n, v, 1),
     "precision": lambda n, v: _choice(n, v, PRECISIONS),
-    "seed": lambda n, v: _integer(n, v, 0, 2**31 - 1),
+    "seed": lambda n, v: check_integer(n, v, 0, 2**31 - 1),
 }
 
 
@@ -242,10 +242,10 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
     checked: dict[str, Any] = {
         "results_dir": str(values["results_dir"]),
         "device": _choice("device", values["device"], ("auto", "cpu", "cuda")),
-        "workers": _integer("workers", values["workers"], 0),
+        "workers": check_integer("workers", values["workers"], 0),
         "rerun": _choice("rerun", values["rerun"], ("missing", "stale")),
-        **{name: _boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
-        **{name: _integer(name, values[name], 1) for name in counts},
+        **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
+        **{name: check_integer(name, values[name], 1) for name in counts},
         **{name: _number(name, values[name], 0, low_open=True) for name in positive},
     }
     return Settings(**checked, study=study)

@@ -4,11 +4,12 @@ import fcntl
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from launchers.base import PlanLauncher
+from launchers.base import Listener, PlanLauncher
+from launchers.progress import Tally
 from sweep import data
 from sweep.compact import compact_all
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings
@@ -52,7 +53,7 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
 
 
 @contextmanager
-def _only_launcher(sweep_dir: Path) -> Iterator[None]:
+def only_launcher(sweep_dir: Path) -> Iterator[None]:
     """Raises `ConfigError` while another launcher trains this sweep. The lock ends with the process that holds it."""
     with (sweep_dir / "launcher.lock").open("a+") as lock:
         try:
@@ -71,9 +72,9 @@ def _only_launcher(sweep_dir: Path) -> Iterator[None]:
 
 def _outcome(results_dir: Path, run_id: str) -> str:
     """One run in one line."""
-    (row,) = (row for row in stored(results_dir, _OUTCOME) if row["run_id"] == run_id)
+    row = next((row for row in stored(results_dir, _OUTCOME) if row["run_id"] == run_id), {"status": "has no row yet"})
     if row["status"] != "finished":
-        return f"run {run_id[:12]} {row['status']}"
+        return f"run {run_id[:12]}: {row['status']}"
     return (
         f"run {run_id[:12]}: train loss {row['train_loss']:.3f} ({row['train_acc']:.1%}), test loss "
         f"{row['test_loss']:.3f} ({row['test_acc']:.1%}), gap {row['gap']:.3f}, epoch {row['best_epoch']}"
@@ -81,19 +82,36 @@ def _outcome(results_dir: Path, run_id: str) -> str:
 
 
 def _train(plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path) -> None:
-    results_dir = Path(settings.results_dir)
+    with stopped_and_compacted(Path(settings.results_dir)), only_launcher(sweep_dir):
+        tally = train(plan, settings, launcher, sweep_dir)
+    exit_on_errors(tally.errors, settings)
+
+
+def train(
+    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
+) -> Tally:
+    """Trains what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
     for source in {planned.source for planned in plan.to_do(settings.rerun)}:
-        data.prepare(source, results_dir / "cache")
+        data.prepare(source, Path(settings.results_dir) / "cache")
+    return launcher.run(plan, settings, sweep_dir, listener)
+
+
+@contextmanager
+def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
+    """Merges the shards when training ends; exits after a Ctrl-C."""
     try:
-        with _only_launcher(sweep_dir):
-            tally = launcher.run(plan, settings, sweep_dir)
+        yield
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     finally:
         compact_all(results_dir)
-    if tally.errors:
-        print(f"{len(tally.errors)} runs failed; their traces are in the column `error` of {results_dir}/rows:")
-        for error in sorted(set(tally.errors.values())):
-            print(f"  {sum(e == error for e in tally.errors.values())} x {error}")
+
+
+def exit_on_errors(errors: Mapping[str, str], settings: Settings) -> None:
+    """`errors` by run id."""
+    if errors:
+        print(f"{len(errors)} runs failed; their traces are in the column `error` of {settings.results_dir}/rows:")
+        for error in sorted(set(errors.values())):
+            print(f"  {sum(e == error for e in errors.values())} x {error}")
         print("The same command tries them again.")
         sys.exit(1)

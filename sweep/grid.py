@@ -64,10 +64,11 @@ def expand(axes: Sequence[Axis], base: Mapping[str, Any]) -> Iterator[dict[str, 
 
     Axes that depend on another come after it, whatever order they were given in.
     """
-    yield from _expand(_in_order_of_dependence(axes), dict(base))
+    yield from _expand(in_order_of_dependence(axes), dict(base))
 
 
-def _in_order_of_dependence(axes: Sequence[Axis]) -> list[Axis]:
+def in_order_of_dependence(axes: Sequence[Axis]) -> list[Axis]:
+    """Those that others depend on before these."""
     ordered: list[Axis] = []
     waiting = list(axes)
     while waiting:

@@ -1,4 +1,4 @@
-"""`python -m sweep.run` trains one run, `python -m sweep.run -m` a grid of them. See README.md."""
+"""`python -m sweep.run` trains one run, `python -m sweep.run -m` a grid of them or a search. See README.md."""
 
 import sys
 from types import ModuleType
@@ -13,14 +13,17 @@ from launchers.slurm import launcher as slurm
 from sweep import PROJECT
 from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, allowed, did_you_mean
 from sweep.grid import AXES, GROUPS
+from sweep.search.options import SEARCH_KEYS
+from sweep.search.sweeper import OptunaSweeper
 from sweep.sweeper import GridSweeper, single_run
 
 CONF = str(PROJECT / "conf")
 KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, "grid"})
+SEARCH = "hydra/sweeper=optuna"
 
 
 def register_plugins() -> None:
-    """Makes our sweeper and launcher known to Hydra, for this process only.
+    """Makes our sweepers and launcher known to Hydra, for this process only.
 
     Hydra 1.3 instantiates only plugins that it can import from the namespace package hydra_plugins. A module
     installed there would be imported by every Hydra application of the environment; this one is not.
@@ -29,7 +32,7 @@ def register_plugins() -> None:
     parent = sys.modules.setdefault("hydra_plugins", ModuleType("hydra_plugins"))
     module = ModuleType("hydra_plugins.qsweep")
     sys.modules[module.__name__] = parent.qsweep = module  # type: ignore[attr-defined]
-    for plugin in (GridSweeper, LocalLauncher, slurm.SlurmLauncher):
+    for plugin in (GridSweeper, OptunaSweeper, LocalLauncher, slurm.SlurmLauncher):
         plugin.__module__ = module.__name__
         setattr(module, plugin.__name__, plugin)
         plugins.register(plugin)
@@ -37,15 +40,34 @@ def register_plugins() -> None:
 
 def check_keys(argv: list[str]) -> None:
     """Raises `ConfigError` on a misspelt key, which Hydra would report without saying what is allowed."""
+    if SEARCH in argv and not {"-m", "--multirun"} & set(argv):
+        raise ConfigError(f"{SEARCH} needs -m: without it one run is trained")
     for argument in argv:
         key = argument.partition("=")[0].lstrip("+~")
         is_override = "=" in argument and not argument.startswith("-")
-        if is_override and key not in KEYS and not key.startswith(("hydra.", "hydra/", "grid.")):
+        if is_search_key(key):
+            if SEARCH not in argv:
+                raise ConfigError(f"{argument}: {key} belongs to an adaptive search: -m {SEARCH}")
+        elif is_override and key not in KEYS and not key.startswith(("hydra.", "hydra/", "grid.")):
             groups = ", ".join(f"{group}=..." for group in (*GROUPS, "grid"))
             raise ConfigError(
                 f"{argument}: there is no such key{did_you_mean(key, KEYS)}. Config groups: {groups}. "
-                f"Keys: {allowed(k for k in KEYS if k not in (*GROUPS, 'grid'))}"
+                f"Keys: {allowed(k for k in KEYS if k not in (*GROUPS, 'grid'))}. "
+                f"With -m {SEARCH} also {allowed(SEARCH_KEYS)}"
             )
+
+
+def is_search_key(key: str) -> bool:
+    return key.partition(".")[0] in SEARCH_KEYS
+
+
+def full_key(argument: str) -> str:
+    """Hydra has the keys of a search as those of its sweeper: `sampler=tpe` is `hydra.sweeper.sampler.name=tpe`."""
+    key, equals, value = argument.partition("=")
+    if not equals or not is_search_key(key):
+        return argument
+    name = ".name" if key in ("sampler", "pruner") and not value.startswith("{") else ""
+    return f"++hydra.sweeper.{key}{name}={value}"
 
 
 def with_default_launcher(argv: list[str]) -> list[str]:
@@ -68,6 +90,7 @@ def main() -> None:
         check_keys(sys.argv[1:])
         sys.argv[1:] = with_default_launcher(sys.argv[1:])
         register_plugins()
+        sys.argv[1:] = map(full_key, sys.argv[1:])
         train_configured()
     except ConfigError as error:
         sys.exit(f"error: {error}")

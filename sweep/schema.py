@@ -120,7 +120,7 @@ _HEAD = """# What a sweep writes
 | path | what |
 |---|---|
 | rows/, curves/ | the tables below: `pandas.read_parquet("results/rows")` |
-| sweeps/ID/ | plan.parquet, the journal of every worker, and the workers' logs |
+| sweeps/ID/ | plan.parquet, the journal of every worker, and the workers' logs; of a search also trials.jsonl |
 | checkpoints/, weights/ | of unfinished runs; initial and best weights with `keep_weights=true` |
 | damaged/ | shards that could not be read |
 | cache/ | decoded images |

@@ -59,8 +59,8 @@ def make_launcher(config: DictConfig, task_function: TaskFunction) -> PlanLaunch
     return launcher
 
 
-class GridSweeper(Sweeper):
-    """Expands conf/grid/ and the command line to runs, and hands them to the launcher as one plan."""
+class PlanSweeper(Sweeper):
+    """Composes a configuration per choice of config groups; what is made of them is up to the subclass."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._loader = hydra_context.config_loader
@@ -68,27 +68,36 @@ class GridSweeper(Sweeper):
         with errors_for_hydra():
             self._launcher = make_launcher(config, task_function)
 
-    @errors_for_hydra()
-    def sweep(self, arguments: list[str]) -> None:
+    def _parse(self, arguments: list[str]) -> tuple[list[Override], list[Override], Values]:
+        """All overrides, those with one value, and the configuration that these alone give."""
         overrides = OverridesParser.create(self._loader).parse_overrides(arguments)
         fixed = [o for o in overrides if not o.is_sweep_override()]
-        first = self._compose(fixed, {})
-        axes = parse_axes(first["grid"]["axes"]) | command_line_axes(overrides)
-        compositions = list(self._compositions(fixed, axes))
-        facts = describe_all(source_of(base) for base in compositions)
-        points = _points(compositions, [axis for name, axis in axes.items() if name not in GROUPS], facts)
-        execute(points, facts, settings_of(first), self._launcher)
+        return overrides, fixed, self._compose(fixed, {})
 
-    def _compositions(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> Iterator[Values]:
+    def _compositions(self, fixed: Sequence[Override], groups: Sequence[Axis]) -> dict[tuple[str, ...], Values]:
         """The configuration at each choice of config groups."""
-        groups = [axis for name, axis in axes.items() if name in GROUPS]
-        for choice in itertools.product(*(axis.at({}) for axis in groups)):
-            yield self._compose(fixed, dict(zip((axis.name for axis in groups), choice, strict=True)))
+        names = [axis.name for axis in groups]
+        choices = itertools.product(*(axis.at({}) for axis in groups))
+        return {choice: self._compose(fixed, dict(zip(names, choice, strict=True))) for choice in choices}
 
     def _compose(self, fixed: Sequence[Override], groups: Mapping[str, str]) -> dict[str, Any]:
         lines = [o.input_line for o in fixed if o.get_key_element() not in groups]
         lines += [f"{group}={name}" for group, name in groups.items()]
         return values_of(self._loader.load_sweep_config(self._master, cast("list[str]", lines)))
+
+
+class GridSweeper(PlanSweeper):
+    """Expands conf/grid/ and the command line to runs, and hands them to the launcher as one plan."""
+
+    @errors_for_hydra()
+    def sweep(self, arguments: list[str]) -> None:
+        overrides, fixed, first = self._parse(arguments)
+        axes = parse_axes(first["grid"]["axes"]) | command_line_axes(overrides)
+        groups = [axis for name, axis in axes.items() if name in GROUPS]
+        compositions = list(self._compositions(fixed, groups).values())
+        facts = describe_all(source_of(base) for base in compositions)
+        points = _points(compositions, [axis for name, axis in axes.items() if name not in GROUPS], facts)
+        execute(points, facts, settings_of(first), self._launcher)
 
 
 def command_line_axes(overrides: Sequence[Override]) -> dict[str, Axis]:

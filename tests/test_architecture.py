@@ -18,6 +18,8 @@ ORDER = [
     {"sweep.training"},
     {"sweep.rows", "sweep.provenance"},
     {"sweep.compact", "sweep.tables"},
+    {"sweep.search"},
+    {"sweep.best"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
 ROOTS = {
@@ -28,6 +30,9 @@ ROOTS = {
     "sweep.status",
     "sweep.failures",
     "sweep.cancel",
+    "sweep.search.loop",
+    "sweep.search.pruning",
+    "sweep.search.sweeper",
 }
 
 

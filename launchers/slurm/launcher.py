@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launchers.base import PlanLauncher
+from launchers.base import Listener, PlanLauncher
 from launchers.journal import History
 from launchers.launch import Launch
 from launchers.packs import make_tasks
@@ -80,11 +80,11 @@ class SlurmLauncher(PlanLauncher):
     def workers(self, settings: Settings) -> int:
         return settings.workers or self._running or USUAL_TASKS
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path) -> Tally:
+    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
         settings = dataclasses.replace(settings, device=self.device(settings))  # type: ignore[arg-type]
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
-        launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor)
+        launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)
         by_id = {task.run_id: task for task in tasks}
         attached = executor.attach(by_id, launch.make_pack)
         launch.attach(attached)

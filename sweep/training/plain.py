@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ class TrainOptions:
     checkpoint_seconds: float = 60
     weights: Path | None = None  # where the initial and the best weights are kept
     stop: Callable[[], bool] = lambda: False
+    on_evaluation: Callable[[Mapping[str, float | int | None]], None] = lambda record: None
 
 
 @dataclass
@@ -163,17 +164,27 @@ def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainO
 
     Returns the result columns of its row (see sweep/rows.py) and, under `curve`, its epochs. Raises
     `Interrupted` when `options.stop()` turns true, after saving a checkpoint. Interrupted and resumed equals
-    uninterrupted, bit for bit, on the CPU.
+    uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
+    those of the checkpoint.
     """
     training = PlainTraining(run, data, device)
     clock = _Clock(training, options)
+    reported = _report(training, options, 0)
     while not training.ended:
         training.train_epoch(clock.after_step, keep_best=options.weights is not None)
+        reported = _report(training, options, reported)
     clock.stop()
     if options.weights is not None and training.best_weights is not None:
         initial = initial_model(run, data).state_dict()
         save_tensors(options.weights, {"initial": initial, "best": training.best_weights})
     return _result(training)
+
+
+def _report(training: PlainTraining, options: TrainOptions, reported: int) -> int:
+    for record in training.progress.curve[reported:]:
+        if record["train_loss"] is not None:
+            options.on_evaluation(record)
+    return len(training.progress.curve)
 
 
 class _Clock:

@@ -34,6 +34,16 @@ def test_counts_and_time_left(tally: Tally) -> None:
     assert tally.line() == "3 of 4 runs done (1 diverged), 1 failed, 0 left"
 
 
+def test_epochs_leave_a_run_active_and_pruned_runs_are_counted(tally: Tally) -> None:
+    ids = list(tally._cost_s)
+    for event in ("started", "epoch", "epoch", "pruned"):
+        assert tally.left == 4
+        tally.add(event, ids[0])
+    tally.add("finished", ids[1])
+    assert tally.line() == "1 of 4 runs done, 1 pruned, 0 failed, 2 left, about 30 s"
+    assert not tally.errors
+
+
 def test_a_log_file_gets_whole_lines(tally: Tally, capsys: pytest.CaptureFixture[str]) -> None:
     display = Display(tally, lambda: "")
     display.update()

@@ -1,6 +1,7 @@
 """The plain engine: what it computes, and that nothing but the science config decides it."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,20 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     weights = [torch.load(tmp_path / name, weights_only=True) for name in ("whole.pt", "resumed.pt")]
     for kept in ("initial", "best"):
         assert all(torch.equal(weights[0][kept][k], weights[1][kept][k]) for k in weights[0][kept])
+
+
+def test_evaluated_epochs_are_reported_those_of_a_checkpoint_again(
+    digit_arrays: ImageArrays, tmp_path: Path, stop_after: StopAfter
+) -> None:
+    run = tiny_run(epochs=4, eval_every_epochs=2, eval_every_epochs_late=2, milestones=[])
+    checkpoint = tmp_path / "run.pt"
+    reports: list[Mapping[str, float | int | None]] = []
+    with pytest.raises(Interrupted):
+        trained(run, digit_arrays, checkpoint=checkpoint, stop=stop_after(14), on_evaluation=reports.append)
+    assert [report["epoch"] for report in reports] == [2]
+    result = trained(run, digit_arrays, checkpoint=checkpoint, on_evaluation=reports.append)
+    assert [report["epoch"] for report in reports] == [2, 2, 4]
+    assert reports[0] == reports[1] and reports[2]["test_loss"] == result["last_test_loss"]
 
 
 def test_a_checkpoint_that_is_due_changes_nothing(digit_arrays: ImageArrays, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""The Hydra sweeper of adaptive searches: conf/grid/ and the command line make a space, not a list of runs."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
+from omegaconf import OmegaConf
+
+from sweep.config import ConfigError, check_value
+from sweep.execute import describe_all
+from sweep.grid import AXES, GROUPS, parse_axes
+from sweep.search.options import make_options
+from sweep.search.space import Interval, Space, make_interval
+from sweep.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
+
+LOG = "log"
+
+
+class OptunaSweeper(PlanSweeper):
+    """Searches the space of conf/grid/, which the command line narrows, replaces and extends."""
+
+    def __init__(self, **options: Any) -> None:
+        """`options`: the keys of conf/hydra/sweeper/optuna.yaml."""
+        self._given = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.create(options), resolve=True))
+
+    @errors_for_hydra()
+    def sweep(self, arguments: list[str]) -> None:
+        from sweep.search.loop import Problem, search  # imports optuna, which a grid has no use for
+
+        options = make_options(self._given)
+        overrides, fixed, first = self._parse(arguments)
+        intervals = command_line_intervals(overrides)
+        values = command_line_axes([o for o in overrides if o.get_key_element() not in intervals])
+        axes = [axis for name, axis in (parse_axes(first["grid"]["axes"]) | values).items() if name not in intervals]
+        groups = tuple(axis for axis in axes if axis.name in GROUPS)
+        compositions = self._compositions(fixed, groups)
+        sources = {source.name: source for source in map(source_of, compositions.values())}
+        facts = describe_all(sources.values())
+        bases = {
+            choice: {**base, "data_sha256": facts[source_of(base).name].sha256} for choice, base in compositions.items()
+        }
+        space = Space(groups, tuple(axis for axis in axes if axis not in groups), tuple(intervals.values()), bases)
+        search(Problem(space, options, settings_of(first), sources, facts), self._launcher)
+
+
+def command_line_intervals(overrides: Sequence[Override]) -> dict[str, Interval]:
+    """An interval for every `interval(...)`, and for every `range(...)` of whole numbers; raises `ConfigError`."""
+    found = {}
+    for override in overrides:
+        key, value = override.get_key_element(), override.value()
+        if isinstance(value, Sweep):
+            _check_tags(override, value)
+        if isinstance(value, IntervalSweep):
+            found[key] = _interval(override, value)
+        elif isinstance(value, RangeSweep) and key in AXES:
+            steps = _steps(key, override)
+            found |= {key: steps} if steps else {}
+    return found
+
+
+def _check_tags(override: Override, value: Sweep) -> None:
+    if value.tags - ({LOG} if isinstance(value, IntervalSweep) else set()):
+        raise ConfigError(f"{override.input_line}: the only tag is log, of an interval: tag(log, interval(low,high))")
+
+
+def _interval(override: Override, value: IntervalSweep) -> Interval:
+    key = override.get_key_element()
+    if key not in AXES:
+        raise ConfigError(f"{override.input_line}: {key} is a setting of the whole search; give it one value")
+    low, high = cast("float", value.start), cast("float", value.end)  # the grammar requires both
+    return make_interval(key, low, high, LOG in value.tags)
+
+
+def _steps(name: str, override: Override) -> Interval | None:
+    """Whole numbers in order; None where the range has too few, or others: these are values to choose from."""
+    values = sorted(check_value(name, value) for value in override.sweep_iterator())
+    if len(values) < 3 or not all(isinstance(value, int) for value in values):
+        return None
+    return Interval(name, values[0], values[-1], step=values[1] - values[0])
