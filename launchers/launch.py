@@ -32,7 +32,7 @@ class Launch:
         sweep_dir: Path,
         workers: int,
         executor: PackExecutor,
-        listener: Listener | None,
+        listener: Listener | None = None,
     ) -> None:
         self._settings, self._sweep_dir = settings, sweep_dir
         self._workers, self._executor, self._listener = workers, executor, listener
