@@ -23,7 +23,7 @@ CIRCUMSTANCES = ["attempt", "seconds", "images_per_s", "started_at", "ended_at",
 
 
 def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=900, **options)
 
 
 def command(*arguments: str) -> list[str]:
