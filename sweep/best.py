@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from sweep.cli import parse_arguments
+from sweep.cli import parse_arguments, run_command
 from sweep.config import RUN_FIELDS, ConfigError
 from sweep.search.options import DIRECTIONS, Objective, parse_objective
 from sweep.tables.select import narrow, planned_and_stored
@@ -117,7 +117,4 @@ def _distribution(values: pd.Series) -> Any:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

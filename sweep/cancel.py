@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
-from sweep.cli import parse_arguments
+from sweep.cli import parse_arguments, run_command
 from sweep.config import ConfigError
 from sweep.observe import find_sweeps
 
@@ -26,7 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

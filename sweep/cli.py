@@ -1,6 +1,7 @@
 """`key=value` arguments of the commands that do not compose a configuration."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from sweep.config import ConfigError, allowed, did_you_mean
 
@@ -15,3 +16,11 @@ def parse_arguments(argv: Sequence[str], defaults: Mapping[str, str]) -> dict[st
             raise ConfigError(f"{argument}: not an argument{did_you_mean(key, defaults)}: allowed are {known}")
         values[key] = value
     return values
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Runs a command; an error of the user's is shown without a trace."""
+    try:
+        main()
+    except ConfigError as error:
+        sys.exit(f"error: {error}")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sweep.cli import parse_arguments
+from sweep.cli import parse_arguments, run_command
 from sweep.config import ConfigError
 from sweep.rows import FINAL, Store, best_rows, curves_store, rows_store, shards, write_beside
 
@@ -119,7 +119,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(str(error))
+    run_command(main)

@@ -1,7 +1,6 @@
 """`python -m sweep.failures results_dir=DIR [sweep=ID]`: what failed, by cause, and what the failed runs share."""
 
 import re
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from launchers.journal import DIED
-from sweep.cli import parse_arguments
-from sweep.config import RUN_FIELDS, ConfigError
-from sweep.observe import Sweep, find_sweeps
+from sweep.cli import run_command
+from sweep.config import RUN_FIELDS
+from sweep.observe import Sweep, show_sweeps
 
 SHOWN_RUNS = 5
 _VARIABLE = (
@@ -90,12 +89,8 @@ def _logs(sweep: Sweep) -> dict[str, Path]:
 
 
 def main() -> None:
-    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
-    print("\n\n".join(describe(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])))
+    show_sweeps(describe)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -1,6 +1,8 @@
 """What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
 
+import sys
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 from launchers.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
 from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
+from sweep.cli import parse_arguments
 from sweep.config import ConfigError, allowed
 from sweep.rows import rows_store
 
@@ -75,3 +78,9 @@ def scheduler_states(sweep: Sweep) -> Counter[str]:
     live, _ = sweep.ledger().open()
     states = queue(sorted({entry.name for entry in live})) if live else {}
     return Counter(states[entry.key].state if entry.key in states else "GONE" for entry in live)
+
+
+def show_sweeps(describe: Callable[[Sweep], str]) -> None:
+    """The command line of status and failures: prints what `describe` says of one sweep, or of all."""
+    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
+    print("\n\n".join(describe(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])))

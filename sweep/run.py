@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from launchers.local import LocalLauncher
 from launchers.slurm import launcher as slurm
 from sweep import PROJECT
+from sweep.cli import run_command
 from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, allowed, did_you_mean
 from sweep.grid import AXES, GROUPS
 from sweep.search.options import SEARCH_KEYS
@@ -86,15 +87,12 @@ def train_configured(config: DictConfig) -> None:
 
 
 def main() -> None:
-    try:
-        check_keys(sys.argv[1:])
-        sys.argv[1:] = with_default_launcher(sys.argv[1:])
-        register_plugins()
-        sys.argv[1:] = map(full_key, sys.argv[1:])
-        train_configured()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    check_keys(sys.argv[1:])
+    sys.argv[1:] = map(full_key, sys.argv[1:])
+    sys.argv[1:] = with_default_launcher(sys.argv[1:])
+    register_plugins()
+    train_configured()
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -1,15 +1,11 @@
 """`python -m sweep.status results_dir=DIR [sweep=ID]`: how far the sweeps are, from their files and SLURM's queue."""
 
-import sys
-from pathlib import Path
-
 import pandas as pd
 from rich.table import Table
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
-from sweep.cli import parse_arguments
-from sweep.config import ConfigError
-from sweep.observe import Sweep, find_sweeps, running, scheduler_states
+from sweep.cli import run_command
+from sweep.observe import Sweep, running, scheduler_states, show_sweeps
 from sweep.terminal import duration, render
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
@@ -63,12 +59,8 @@ def _tasks(sweep: Sweep) -> list[str]:
 
 
 def main() -> None:
-    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
-    print("\n\n".join(describe(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])))
+    show_sweeps(describe)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

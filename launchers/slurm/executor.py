@@ -226,7 +226,10 @@ class SlurmExecutor:
         )
 
     def stop(self) -> None:
-        commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
+        try:
+            commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
+        except ClusterUnavailable as error:
+            print(f"SLURM does not answer ({error}): {self.interrupt()}", flush=True)
 
 
 @dataclasses.dataclass

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from sweep.cli import parse_arguments
+from sweep.cli import parse_arguments, run_command
 from sweep.config import RUN_FIELDS, ConfigError, allowed
 from sweep.tables.display import TEXT_FORMATS, write_parquet
 from sweep.tables.generalization import generalization_table
@@ -33,7 +33,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -76,8 +76,10 @@ def test_grey_images_have_one_channel_and_names_may_be_missing(tmp_path: Path) -
 def test_images_are_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pair(tmp_path)
     data.prepare(source(tmp_path), tmp_path / "cache")
-    monkeypatch.setattr(parquet_images, "_read", lambda source: pytest.fail("decoded again"))
+    decoded: list[DataSource] = []
+    monkeypatch.setattr(parquet_images, "_read", decoded.append)
     data.prepare(source(tmp_path), tmp_path / "cache")
+    assert decoded == []
 
 
 def test_other_content_is_another_data_set(tmp_path: Path) -> None:
