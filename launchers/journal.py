@@ -44,7 +44,7 @@ class JournalReader:
 
     def new_events(self) -> list[dict[str, Any]]:
         """An unfinished last line waits; a line that is no JSON was cut by a kill and is passed over."""
-        if not self._path.exists():
+        if not self._path.exists() or self._path.stat().st_size == self._position:
             return []
         with self._path.open("rb") as stream:
             stream.seek(self._position)

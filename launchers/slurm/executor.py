@@ -4,7 +4,7 @@ import dataclasses
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,23 @@ _SURE = ("CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE")
 _OOM_MARKS = ("oom-kill", "oom_kill", "memory limit", "Out Of Memory")
 _LOG_TAIL_BYTES = 20_000
 
+PackMaker = Callable[[str, tuple[Task, ...]], Pack]  # of a pack's id and its tasks
+
+
+@dataclasses.dataclass
+class Limits:
+    """What the queue takes."""
+
+    array_size: int  # tasks in one array
+    max_tasks: int  # of one sweep in the queue at a time
+    time_min: int  # of one task
+    signal_delay_s: int  # before it, SIGUSR2
+
 
 class SlurmExecutor:
     """The packs of one sweep in the queue."""
 
-    def __init__(self, sweep_dir: Path, parameters: Mapping[str, Any], limits: "Limits", poll_s: float) -> None:
+    def __init__(self, sweep_dir: Path, parameters: Mapping[str, Any], limits: Limits, poll_s: float) -> None:
         self._sweep_dir, self._parameters = sweep_dir, dict(parameters)
         self._limits, self._poll_s = limits, poll_s
         self._ledger = Ledger(sweep_dir)
@@ -56,7 +68,7 @@ class SlurmExecutor:
         self._polled = 0.0
         self._trouble = ""
 
-    def attach(self, tasks: Mapping[str, Task], settings_of: Any) -> list[Pack]:
+    def attach(self, tasks: Mapping[str, Task], make_pack: PackMaker) -> list[Pack]:
         """The packs that are in the queue, with those of their runs that are in `tasks`.
 
         An array whose submission was never confirmed is cancelled: nobody knows its tasks.
@@ -66,7 +78,7 @@ class SlurmExecutor:
         for entry in live:
             left = tuple(tasks[run_id] for run_id in entry.run_ids if run_id in tasks)
             if left:
-                self._packs[entry.pack_id] = settings_of(entry.pack_id, left)
+                self._packs[entry.pack_id] = make_pack(entry.pack_id, left)
                 self._submitted[entry.pack_id] = entry
             else:
                 self._ledger.end(entry.pack_id)
@@ -130,7 +142,8 @@ class SlurmExecutor:
         self._ledger.confirm(name, tasks)
         for pack, task in zip(packs, tasks, strict=True):
             self._packs[pack.pack_id] = pack
-            self._submitted[pack.pack_id] = Submitted(pack.pack_id, (), name, task)
+            run_ids = tuple(each.run_id for each in pack.tasks)
+            self._submitted[pack.pack_id] = Submitted(pack.pack_id, run_ids, name, task)
 
     def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
         executor = submitit.SlurmExecutor(folder=folder)
@@ -230,13 +243,3 @@ class SlurmExecutor:
             commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
         except ClusterUnavailable as error:
             print(f"SLURM does not answer ({error}): {self.interrupt()}", flush=True)
-
-
-@dataclasses.dataclass
-class Limits:
-    """What the queue takes."""
-
-    array_size: int  # tasks in one array
-    max_tasks: int  # of one sweep in the queue at a time
-    time_min: int  # of one task
-    signal_delay_s: int  # before it, SIGUSR2
