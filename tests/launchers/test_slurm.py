@@ -24,7 +24,7 @@ ON_CPUS = [
 ]  # fmt: skip
 A_PACK_PER_RUN = ["pack_minutes=0.0001"]
 EIGHT = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1,1e30", "bits=2,32", "seed=0,1"]
-LONGER = [*SMALL, "optimizer=sgd", "lr=0.1", "bits=2", "epochs=6000"]  # one run, minutes long
+LONGER = [*SMALL, "optimizer=sgd", "lr=0.1", "bits=2", "epochs=16000"]  # one run, minutes long
 LONG = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1", "bits=2,32", "seed=0,1", "epochs=250"]
 
 
