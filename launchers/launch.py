@@ -18,6 +18,7 @@ from sweep.compact import compact_all
 from sweep.config import ConfigError, Settings
 
 POLL_S = 0.2
+LONGEST_PAUSE_S = 5.0
 IDLE_PER_BUSY = 9.0  # of the time: a thousand journals on a shared file system are not asked five times a second
 LOG_LINES = 20
 COMPACT_EVERY_RUNS = 1000
@@ -69,10 +70,11 @@ class Launch:
             while self._active:
                 started = time.monotonic()
                 self._collect()
+                pause_s = min(max(POLL_S, IDLE_PER_BUSY * (time.monotonic() - started)), LONGEST_PAUSE_S)
                 self._display.update()
                 self._stop_on_shared_error()
                 self._compact_now_and_then()
-                time.sleep(max(POLL_S, IDLE_PER_BUSY * (time.monotonic() - started)))
+                time.sleep(pause_s)
         except KeyboardInterrupt:
             self._display.say(self._executor.interrupt())
             raise

@@ -78,11 +78,9 @@ def _write_merged(store: Store, files: list[Path], folder: Path) -> None:
 
 def _read_all(store: Store, files: list[Path]) -> pa.Table:
     """All rows in one piece: a table of one row takes a hundred times the memory of its row in a larger one."""
-    read = store.schema.empty_table()
-    for start in range(0, len(files), READ_TOGETHER):
-        tables = (store.read_shard(file) for file in files[start : start + READ_TOGETHER])
-        read = pa.concat_tables([read, *(table for table in tables if table is not None)]).combine_chunks()
-    return read
+    chunks = (files[start : start + READ_TOGETHER] for start in range(0, len(files), READ_TOGETHER))
+    tables = [store.read_files(chunk, store.schema.names).combine_chunks() for chunk in chunks]
+    return pa.concat_tables([store.schema.empty_table(), *tables])
 
 
 def _remove_generation(folder: Path, merged: set[int], new: Path) -> None:

@@ -85,14 +85,15 @@ class Store:
         for _ in range(READ_ATTEMPTS):
             generation = self.path.resolve()
             try:
-                table = self._read_files(shards(generation), wanted)
+                table = self.read_files(shards(generation), wanted)
             except FileNotFoundError:
                 continue
             if self.path.resolve() == generation:  # else a compaction was removing files while we read
                 return best_rows(table).select(columns or self.schema.names)
         raise OSError(f"{self.path} changed under {READ_ATTEMPTS} attempts to read it")
 
-    def _read_files(self, files: list[Path], columns: list[str]) -> pa.Table:
+    def read_files(self, files: list[Path], columns: list[str]) -> pa.Table:
+        """All rows of `files`, as they are; damaged ones are set aside. Raises FileNotFoundError."""
         if not files:
             return self.schema.empty_table().select(columns)
         try:
