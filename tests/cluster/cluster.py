@@ -182,12 +182,13 @@ class SlurmCluster:
     def thaw_slurmctld(self) -> None:
         self._slurmctld.thaw()
 
-    def kill_slurmctld(self) -> None:
-        """After it had the time to save its queue: jobs of the last STATE_SAVE_S would be forgotten.
+    def kill_slurmctld(self, after_save: bool = True) -> None:
+        """Without `after_save`, as in a crash, the jobs and changes of the last STATE_SAVE_S are forgotten.
 
-        Their job ids would be given again, which drains the nodes where they have run already.
+        Their job ids are then given again, which drains the nodes where they have run already.
         """
-        time.sleep(STATE_SAVE_S)
+        if after_save:
+            time.sleep(STATE_SAVE_S)
         self._slurmctld.kill()
 
     def start_slurmctld(self) -> None:
