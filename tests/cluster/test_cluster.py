@@ -182,6 +182,15 @@ def test_failed_start_says_why_and_leaves_nothing(slurm: SlurmCluster, tmp_path:
     assert survivors(broken) == []
 
 
+def test_crashed_slurmctld_forgets_its_last_jobs(slurm: SlurmCluster, tmp_path: Path) -> None:
+    with SlurmCluster(tmp_path, nodes=1) as crashing:
+        forgotten = submit(crashing, tmp_path, "true", "--hold")
+        crashing.kill_slurmctld(after_save=False)
+        crashing.start_slurmctld()
+        assert forgotten not in crashing.run("squeue", "--noheader", "--format=%i").split()
+        assert submit(crashing, tmp_path, "true", "--hold") == forgotten
+
+
 def test_settings_around_the_tests_do_not_reach_commands(
     cluster: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
