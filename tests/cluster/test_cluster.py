@@ -215,7 +215,7 @@ def test_errors_say_what_is_allowed(cluster: SlurmCluster, tmp_path: Path) -> No
 
 
 def test_missing_packages_can_be_installed_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slurm_cluster.find_program", lambda program: None)
+    monkeypatch.setattr("tests.cluster.cluster.find_program", lambda program: None)
     assert missing_packages() == ["slurmctld", "slurmd", "slurm-client", "munge"]
     assert set(missing_accounting_packages()) >= {*missing_packages(), "slurmdbd", "mariadb-server"}
     assert not accounting_available()
