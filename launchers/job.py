@@ -111,7 +111,8 @@ def run_pack(pack: Pack) -> None:
         if task.run_id not in ended:
             again = dataclasses.replace(task, attempt=task.attempt + starts[task.run_id])
             ended[task.run_id] = _run_task(again, pack, journal, stop)
-    if stop.signal == signal.SIGUSR2:
+    is_done = all(ended.get(task.run_id) in ENDS for task in pack.tasks)
+    if stop.signal == signal.SIGUSR2 and not is_done:
         slurm_node.requeue(pack, journal, running_s=time.monotonic() - started)
     if FAILED in ended.values():
         sys.exit(FAILED_EXIT)

@@ -58,6 +58,7 @@ class SlurmExecutor:
     def __init__(self, sweep_dir: Path, parameters: Mapping[str, Any], limits: Limits, poll_s: float) -> None:
         self._sweep_dir, self._parameters = sweep_dir, dict(parameters)
         self._limits, self._poll_s = limits, poll_s
+        self._found_limit = limits.max_tasks  # by a refusal, where the cluster does not tell
         self._ledger = Ledger(sweep_dir)
         self._waiting: deque[Pack] = deque()
         self._packs: dict[str, Pack] = {}
@@ -96,9 +97,10 @@ class SlurmExecutor:
 
     def _submit_waiting(self) -> None:
         """As arrays, each as large as SLURM takes it, until the queue is full."""
+        array_size = self._limits.array_size
         while self._waiting and self._cancel_unsure():
-            room = self._limits.max_tasks - len(self._submitted)
-            count = min(len(self._waiting), room, self._limits.array_size)
+            room = min(self._limits.max_tasks, self._found_limit) - len(self._submitted)
+            count = min(len(self._waiting), room, array_size)
             if count < 1:
                 return
             packs = [self._waiting.popleft() for _ in range(count)]
@@ -107,10 +109,13 @@ class SlurmExecutor:
             except (SubmitLimit, ClusterUnavailable) as error:
                 self._waiting.extendleft(reversed(packs))
                 if isinstance(error, SubmitLimit) and count > 1:
-                    self._limits.array_size = count // 2  # the whole array is refused: try a smaller one
+                    array_size = count // 2  # the whole array is refused: try a smaller one
                     continue
+                if isinstance(error, SubmitLimit):
+                    self._found_limit = max(1, len(self._submitted))  # asked again when a task has ended
                 self._trouble = str(error).splitlines()[-1]
                 return
+            self._found_limit += count  # there was room: there may be more
             self._trouble = ""
 
     def _cancel_unsure(self) -> bool:

@@ -172,7 +172,7 @@ def test_nodes_are_usable_after_a_restart(slurm: SlurmCluster, tmp_path: Path) -
         restarted.run("scontrol", "update", "NodeName=node2", "State=DRAIN", "Reason=test")
         restarted.stop()
         restarted.start()
-        restarted.run("srun", "--nodes=3", "true", timeout_s=20)
+        assert restarted.run("srun", "--nodes=3", "echo", "up", timeout_s=20) == "up\n" * 3
 
 
 def test_failed_start_says_why_and_leaves_nothing(slurm: SlurmCluster, tmp_path: Path) -> None:
@@ -197,6 +197,7 @@ def test_settings_around_the_tests_do_not_reach_commands(
     monkeypatch.setenv("SBATCH_PARTITION", "absent")
     job_id = submit(cluster, tmp_path, "true")
     wait_for_state(cluster, job_id, "COMPLETED")
+    assert "Partition=main" in cluster.run("scontrol", "--oneliner", "show", "job", job_id)
 
 
 def test_errors_say_what_is_allowed(cluster: SlurmCluster, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from launchers.packs import Pack
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, error_of, submission_environment
+from launchers.slurm.executor import Limits, SlurmExecutor
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep.config import Settings
 from tests.launchers.test_packs import tasks
@@ -58,3 +59,30 @@ def test_the_environment_of_a_submission(monkeypatch: pytest.MonkeyPatch) -> Non
         assert os.environ["SLURM_CONF"] == "x"
         assert os.environ["PYTHONPATH"] == f"/project{os.pathsep}/mine"
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("capacity", [1, 3, 8])
+def test_a_limit_that_the_cluster_does_not_tell_is_found(
+    capacity: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An array that does not fit is refused whole; a full queue is left alone until a task has ended."""
+    calls: list[int] = []
+    executor = SlurmExecutor(tmp_path, {}, Limits(100, 1_000_000, 60, 120), poll_s=1.0)
+    in_queue = executor._submitted
+
+    def submit_array(given: list[Pack]) -> None:
+        calls.append(len(given))
+        if len(in_queue) + len(given) > capacity:
+            raise SubmitLimit("AssocMaxSubmitJobLimit")
+        in_queue.update({pack.pack_id: Submitted(pack.pack_id, (), "a", "1") for pack in given})
+
+    monkeypatch.setattr(executor, "_submit_array", submit_array)
+    executor.submit(packs(tmp_path, 20))
+    assert len(in_queue) == capacity and executor.waiting == 20 - capacity
+    refused = len(calls)
+    executor._submit_waiting()
+    assert len(calls) == refused  # full: not asked
+    while executor.waiting:
+        in_queue.pop(next(iter(in_queue)))
+        executor._submit_waiting()
+        assert len(in_queue) == capacity
