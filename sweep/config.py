@@ -14,7 +14,7 @@ OPTIMIZERS = ("sgd", "adam", "rmsprop")
 QUANTIZERS = ("lsq", "none")
 MODELS = ("nin",)
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
 THIRDS = "thirds"
 
@@ -54,7 +54,7 @@ class RunConfig:
     lr_gamma: float = _doc("factor of the learning rate at a milestone")
     eval_every_epochs: int = _doc("epochs between evaluations up to the last milestone")
     eval_every_epochs_late: int = _doc("epochs between evaluations after the last milestone")
-    precision: str = _doc("of the arithmetic: fp32, or bf16 autocast")
+    precision: str = _doc("of products and activations: fp32, tf32, bf16, fp16 (scaled loss); fp64: of everything")
     seed: int = _doc("of the initial weights, the data order and the augmentation")
 
     @property
@@ -73,6 +73,16 @@ def canonical_json(run: RunConfig) -> str:
 
 
 RUN_FIELDS = tuple(f.name for f in dataclasses.fields(RunConfig))
+# What members of one array may differ in.
+MEMBER_FIELDS = (
+    "seed", "bits", "quantizer", "first_last", "step_size_weight_decay",
+    "optimizer", "lr", "weight_decay", "momentum", "lr_gamma",
+)  # fmt: skip
+
+
+def array_key(run: RunConfig) -> tuple[object, ...]:
+    """Equal for runs that can train in one array."""
+    return tuple(getattr(run, name) for name in RUN_FIELDS if name not in MEMBER_FIELDS)
 
 
 @dataclass(frozen=True)

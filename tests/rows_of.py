@@ -26,6 +26,7 @@ def row_of(run: RunConfig, **changes: Any) -> dict[str, Any]:
         "at_chance": False,
         "seconds": 2.0,
         "device": "cpu",
+        "engine": "plain",
         "code": "today",
         "started_at": START,
         "ended_at": START,

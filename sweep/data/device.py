@@ -1,5 +1,6 @@
 """A data set on the device that trains on it: uint8 images, labels, normalization constants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
-from sweep.data.order import augment, pad, permutation
+from sweep.data.order import augment, augmentation_key, pad, permutation
 
 SUBSET_SEED = 0  # subsets are the same images for every run
 
@@ -34,17 +35,45 @@ class ImageData:
         self._augmentation = run.augmentation
         self._padded = self.train.images if run.augmentation == "none" else pad(self.train.images)
 
-    def train_batch(self, index: Tensor, seed: int, epoch: int) -> tuple[Tensor, Tensor]:
-        """The augmented training images `index` (B,) as normalized (B, C, H, W), and their labels."""
+    def train_images(self, index: Tensor, key: int | Tensor) -> Tensor:
+        """The augmented training images `index` (..., B) as uint8 (..., B, H, W, C); `key` as in `augment`."""
         if self._augmentation == "none":
-            images = self.train.images[index]
-        else:
-            images = augment(self._padded, index, self._augmentation, seed, epoch)
-        return self.normalize(images), self.train.labels[index]
+            return self.train.images[index]
+        return augment(self._padded, index, self._augmentation, key)
+
+    def standardize(self, images: Tensor) -> Tensor:
+        """uint8 (..., H, W, C) to float32, by the training set's statistics."""
+        return (images.float() - self._mean) / self._std
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, C) to float32 (B, C, H, W) in channels-last memory, by the training set's statistics."""
-        return ((images.float() - self._mean) / self._std).permute(0, 3, 1, 2)
+        """uint8 (B, H, W, C) to standardized float32 (B, C, H, W) in channels-last memory."""
+        return self.standardize(images).permute(0, 3, 1, 2)
+
+
+class EpochBatches:
+    """The batches of an epoch for one or more seeds. Where it stands is on the device, for captured steps to move."""
+
+    def __init__(self, data: ImageData, seeds: Sequence[int], batch_size: int) -> None:
+        device, size = data.train.labels.device, len(data.train)
+        self._data, self._seeds = data, tuple(seeds)
+        self.sizes = [min(batch_size, size - start) for start in range(0, size, batch_size)]
+        self._order = torch.zeros(len(seeds), size, dtype=torch.int64, device=device)
+        self._key = torch.zeros(len(seeds), 1, dtype=torch.int64, device=device)
+        self._position = torch.zeros((), dtype=torch.int64, device=device)
+        self._range = torch.arange(batch_size, device=device)
+
+    def start(self, epoch: int, step: int) -> None:
+        """Goes to batch `step` of `epoch`, both counted from 0."""
+        for row, seed in enumerate(self._seeds):
+            self._order[row] = permutation(seed, epoch, self._order.shape[1], self._order.device)
+            self._key[row] = augmentation_key(seed, epoch)
+        self._position.fill_(sum(self.sizes[:step]))
+
+    def next(self, size: int) -> tuple[Tensor, Tensor]:
+        """Augmented images, uint8 (seeds, size, H, W, C), and labels (seeds, size) of the next `size` images."""
+        index = self._order.index_select(1, self._position + self._range[:size])
+        self._position += size
+        return self._data.train_images(index, self._key), self._data.train.labels[index]
 
 
 def _split(images: np.ndarray, labels: np.ndarray, subset: int, device: torch.device) -> Split:

@@ -27,17 +27,26 @@ def _mix(values: Tensor) -> Tensor:
     return values
 
 
-def random_bits(seed: int, epoch: int, stream: int, index: Tensor) -> Tensor:
-    """64 hashed bits per index (int64, any shape), the same on every device and in every order."""
+def _stream_key(seed: int, epoch: int, stream: int) -> int:
     key = 0
     for part in (seed, epoch, stream):
         key = _mix_int((key + part + 1) * _GOLDEN & _MASK)
-    return _mix(index * _signed(_GOLDEN) + _signed(key))
+    return _signed(key)
+
+
+def augmentation_key(seed: int, epoch: int) -> int:
+    """What `augment` needs to know of the seed and the epoch, as an int64."""
+    return _stream_key(seed, epoch, _AUGMENT)
+
+
+def random_bits(key: int | Tensor, index: Tensor) -> Tensor:
+    """64 hashed bits per index (int64, any shape), the same on every device and in every order."""
+    return _mix(index * _signed(_GOLDEN) + key)
 
 
 def permutation(seed: int, epoch: int, size: int, device: torch.device) -> Tensor:
     """The order (size,) of the training images in `epoch`."""
-    bits = random_bits(seed, epoch, _SHUFFLE, torch.arange(size, device=device))
+    bits = random_bits(_stream_key(seed, epoch, _SHUFFLE), torch.arange(size, device=device))
     return torch.argsort(bits, stable=True)
 
 
@@ -46,20 +55,20 @@ def pad(images: Tensor) -> Tensor:
     return torch.nn.functional.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))
 
 
-def augment(padded: Tensor, index: Tensor, augmentation: str, seed: int, epoch: int) -> Tensor:
-    """The images `index` (B,) of `padded` (N, H + 8, W + 8, C), cropped to (B, H, W, C) and flipped.
+def augment(padded: Tensor, index: Tensor, augmentation: str, key: int | Tensor) -> Tensor:
+    """The images `index` (..., B) of `padded` (N, H + 8, W + 8, C), cropped to (..., B, H, W, C) and flipped.
 
     `crop` draws the offset of each image from 0 to 8 in both directions (4 is the centre), `flip` mirrors it
-    with probability 1/2.
+    with probability 1/2. `key` is that of `augmentation_key`, or a tensor of them that broadcasts to `index`.
     """
-    bits = random_bits(seed, epoch, _AUGMENT, index)
+    bits = random_bits(key, index)
     centre = torch.full_like(bits, PADDING)
     crops, flips = "crop" in augmentation, "flip" in augmentation
     top = (bits & 0xFFFF) % (2 * PADDING + 1) if crops else centre
     left = (bits >> 16 & 0xFFFF) % (2 * PADDING + 1) if crops else centre
     height, width = padded.shape[1] - 2 * PADDING, padded.shape[2] - 2 * PADDING
-    rows = top[:, None] + torch.arange(height, device=index.device)
-    columns = left[:, None] + torch.arange(width, device=index.device)
+    rows = top[..., None] + torch.arange(height, device=index.device)
+    columns = left[..., None] + torch.arange(width, device=index.device)
     if flips:
-        columns = torch.where((bits >> 32 & 1).bool()[:, None], columns.flip(1), columns)
-    return padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+        columns = torch.where((bits >> 32 & 1).bool()[..., None], columns.flip(-1), columns)
+    return padded[index[..., None, None], rows[..., :, None], columns[..., None, :]]

@@ -5,9 +5,27 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Limit = Any  # qmin or qmax: an int, or a tensor with one per member of an array
+
+
+def lsq_codes(v: Tensor, s: Tensor, qmin: Limit, qmax: Limit) -> tuple[Tensor, Tensor]:
+    """v / s, and the integer codes rint(clip(v / s, qmin, qmax)) (LSQ eq. 1); arguments broadcast."""
+    scaled = v / s
+    return scaled, scaled.clamp(qmin, qmax).round_()
+
+
+def lsq_gradients(grad: Tensor, scaled: Tensor, codes: Tensor, qmin: Limit, qmax: Limit) -> tuple[Tensor, Tensor]:
+    """Gradients for each weight (LSQ eq. 5) and, to be summed over a layer and scaled, for its step size (eq. 3).
+
+    `grad` is with respect to s * codes; `scaled` and `codes` are those of `lsq_codes`.
+    """
+    inside = (scaled > qmin) & (scaled < qmax)
+    # codes are already qmin or qmax outside
+    return grad * inside, grad * torch.where(inside, codes - scaled, codes)
+
 
 class _FakeQuantize(torch.autograd.Function):
-    """Forward and backward of LSQ eq. 1-3 and 5, written out.
+    """Forward and backward of LSQ, written out.
 
     autograd through clamp and round gives other gradients exactly at the clip boundary, and torch's built-in
     learnable fake quantizer masks on the rounded value, which is not LSQ.
@@ -15,8 +33,7 @@ class _FakeQuantize(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, v: Tensor, s: Tensor, qmin: int, qmax: int, grad_scale: float) -> Tensor:
-        scaled = v / s
-        codes = scaled.clamp(qmin, qmax).round_()
+        scaled, codes = lsq_codes(v, s, qmin, qmax)
         ctx.save_for_backward(scaled, codes)
         ctx.qmin, ctx.qmax, ctx.grad_scale = qmin, qmax, grad_scale
         return codes * s
@@ -24,10 +41,8 @@ class _FakeQuantize(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         scaled, codes = ctx.saved_tensors
-        inside = (scaled > ctx.qmin) & (scaled < ctx.qmax)
-        # codes are already qmin or qmax outside
-        grad_s = (grad * torch.where(inside, codes - scaled, codes)).sum() * ctx.grad_scale
-        return grad * inside, grad_s, None, None, None
+        grad_v, grad_s = lsq_gradients(grad, scaled, codes, ctx.qmin, ctx.qmax)
+        return grad_v, grad_s.sum() * ctx.grad_scale, None, None, None
 
 
 class LSQ(nn.Module):

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from sweep.data.device import ImageData, Split
+from sweep.training.precision import autocast, master_dtype
 
 BATCH = 1000
 
@@ -20,17 +21,17 @@ class Evaluation(NamedTuple):
 
 
 @torch.inference_mode()
-def evaluate(model: nn.Module, data: ImageData, split: Split, bf16: bool) -> Evaluation:
+def evaluate(model: nn.Module, data: ImageData, split: Split, precision: str) -> Evaluation:
     """Over all images of `split`, without augmentation, BN in evaluation mode; sums in float64."""
     model.eval()
-    device = split.labels.device
+    device, master = split.labels.device, master_dtype(precision)
     loss, right = torch.zeros(2, dtype=torch.float64, device=device)
     with parametrize.cached():
         for start in range(0, len(split), BATCH):
             labels = split.labels[start : start + BATCH]
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                logits = model(data.normalize(split.images[start : start + BATCH]))
-            loss += F.cross_entropy(logits.float(), labels, reduction="sum")
+            with autocast(precision, device):
+                logits = model(data.normalize(split.images[start : start + BATCH]).to(master))
+            loss += F.cross_entropy(logits.to(master), labels, reduction="sum")
             right += (logits.argmax(1) == labels).sum()
     model.train()
     return Evaluation(loss.item() / len(split), right.item() / len(split))

@@ -8,19 +8,32 @@ from sweep.quantizers import step_sizes
 
 
 def make_optimizer(model: nn.Module, run: RunConfig) -> torch.optim.Optimizer:
-    """SGD, Adam or RMSprop over all parameters of `model`; weight decay leaves out the step sizes by default."""
+    """SGD, Adam or RMSprop over all parameters of `model`; weight decay leaves out the step sizes by default.
+
+    On a GPU the learning rate is a tensor there, so that a captured step follows its changes.
+    """
     steps = step_sizes(model)
     of_steps = {id(step) for step in steps}
     groups = [{"params": [p for p in model.parameters() if id(p) not in of_steps]}]
     if steps:
         decay = run.weight_decay if run.step_size_weight_decay else 0.0
         groups.append({"params": steps, "weight_decay": decay})  # type: ignore[dict-item]
-    common = {"lr": run.lr, "weight_decay": run.weight_decay}
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    common = {"lr": torch.tensor(run.lr, device=device) if on_gpu else run.lr, "weight_decay": run.weight_decay}
     if run.optimizer == "adam":
-        return torch.optim.Adam(groups, fused=True, **common)  # type: ignore[arg-type]
+        return torch.optim.Adam(groups, fused=True, capturable=on_gpu, **common)  # type: ignore[arg-type]
     if run.optimizer == "rmsprop":
-        return torch.optim.RMSprop(groups, momentum=run.momentum, foreach=True, **common)  # type: ignore[arg-type]
+        return torch.optim.RMSprop(groups, momentum=run.momentum, foreach=True, capturable=on_gpu, **common)  # type: ignore[arg-type]
     return torch.optim.SGD(groups, momentum=run.momentum, fused=True, **common)  # type: ignore[arg-type]
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(lr)
+        else:
+            group["lr"] = lr
 
 
 def learning_rate(run: RunConfig, epoch: int) -> float:

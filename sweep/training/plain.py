@@ -1,10 +1,9 @@
-"""The plain engine: one run at a time, any model, eager. It is the reference for every faster one."""
+"""The plain engine: one run at a time, any model. It is the reference for every faster one."""
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,42 +12,15 @@ from torch import Tensor, nn
 
 from sweep.config import RunConfig
 from sweep.cost import evaluated_epochs
-from sweep.data.device import ImageData
-from sweep.data.order import permutation
+from sweep.data.device import EpochBatches, ImageData
 from sweep.models import build_model
 from sweep.quantizers import keep_positive, quantize, step_sizes
 from sweep.training.checkpoint import load_checkpoint, save_tensors
 from sweep.training.evaluate import evaluate
-from sweep.training.optimizers import learning_rate, make_optimizer
-
-CUDA_CHECK_STEPS = 50  # asking a GPU for the loss waits for it; the CPU is asked every step
-
-
-class Interrupted(Exception):
-    """Training was asked to stop. A checkpoint holds all of it."""
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What a run needs besides its science config. None of it changes a number."""
-
-    code: str  # fingerprint of the training code; a checkpoint of other code is not resumed
-    checkpoint: Path | None = None
-    checkpoint_seconds: float = 60
-    weights: Path | None = None  # where the initial and the best weights are kept
-    stop: Callable[[], bool] = lambda: False
-    on_evaluation: Callable[[Mapping[str, float | int | None]], None] = lambda record: None
-
-
-@dataclass
-class Progress:
-    """Where training is; with the tensors, all that a checkpoint needs."""
-
-    epoch: int = 0  # complete ones
-    step: int = 0  # in the current epoch
-    seconds: float = 0.0
-    diverged: bool = False
-    curve: list[dict[str, float | int | None]] = field(default_factory=list)
+from sweep.training.graph import Replayed
+from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
+from sweep.training.precision import autocast, master_dtype, set_tf32
+from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
 
 
 class PlainTraining:
@@ -58,75 +30,26 @@ class PlainTraining:
         self.run, self.data, self.device = run, data, device
         model = initial_model(run, data)
         self.parameters = sum(p.numel() for p in model.parameters())
-        self.model = quantize(model, run).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.step_sizes = step_sizes(self.model)
-        self.optimizer = make_optimizer(self.model, run)
+        self.master = master_dtype(run.precision)
+        model = quantize(model, run).to(device, self.master, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: nn.Module = model
+        self.step_sizes = step_sizes(model)
+        self.optimizer = make_optimizer(model, run)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=run.precision == "fp16")
         self.progress = Progress()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # over the epoch's images
         self.clamped = torch.zeros((), dtype=torch.int64, device=device)
         self.best_weights: dict[str, Tensor] | None = None
-        self._evaluated = set(evaluated_epochs(run))
-        self._check_steps = CUDA_CHECK_STEPS if device.type == "cuda" else 1
 
     @property
     def ended(self) -> bool:
         return self.progress.diverged or self.progress.epoch == self.run.epochs
 
-    def train_epoch(self, after_step: Callable[[], None], keep_best: bool) -> None:
-        """The rest of the current epoch, then its record; `after_step` may raise to interrupt."""
-        run, progress = self.run, self.progress
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(run, progress.epoch)
-        order = permutation(run.seed, progress.epoch, len(self.data.train), self.device)
-        batches = order.split(run.batch_size)
-        while progress.step < len(batches) and not progress.diverged:
-            self._step(batches[progress.step])
-            progress.step += 1
-            if progress.step % self._check_steps == 0 or progress.step == len(batches):
-                progress.diverged = not math.isfinite(self.loss_sum.item())
-            after_step()
-        self._end_epoch(keep_best)
-
-    def _step(self, index: Tensor) -> None:
-        images, labels = self.data.train_batch(index, self.run.seed, self.progress.epoch)
-        self.optimizer.zero_grad()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.run.precision == "bf16"):
-            logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), labels)
-        loss.backward()
-        self.optimizer.step()
-        if self.step_sizes:
-            self.clamped += keep_positive(self.step_sizes)
-        self.loss_sum += loss.detach() * len(index)
-
-    def _end_epoch(self, keep_best: bool) -> None:
-        progress = self.progress
-        progress.step = 0
-        record: dict[str, float | int | None] = dict.fromkeys(EVALUATED)
-        record |= {
-            "epoch": progress.epoch + 1,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "batch_loss": self.loss_sum.item() / len(self.data.train),
-        }
-        self.loss_sum.zero_()
-        progress.curve.append(record)
-        if not progress.diverged:
-            progress.epoch += 1
-            if progress.epoch in self._evaluated:
-                self._evaluate(record, keep_best)
-
-    def _evaluate(self, record: dict[str, float | int | None], keep_best: bool) -> None:
-        for name, split in (("train", self.data.train), ("test", self.data.test)):
-            result = evaluate(self.model, self.data, split, self.run.precision == "bf16")
-            record |= {f"{name}_loss": result.loss, f"{name}_acc": result.acc}
-        self.progress.diverged = not math.isfinite(record["train_loss"])  # type: ignore[arg-type]
-        if keep_best and best_record(self.progress.curve) is record:
-            self.best_weights = {k: v.detach().cpu().clone() for k, v in self.model.state_dict().items()}
-
     def state(self) -> dict[str, Any]:
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict()["state"],
+            "scaler": self.scaler.state_dict(),
             "progress": vars(self.progress),
             "loss_sum": self.loss_sum,
             "clamped": self.clamped,
@@ -135,14 +58,85 @@ class PlainTraining:
 
     def load_state(self, state: dict[str, Any]) -> None:
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        groups = self.optimizer.state_dict()["param_groups"]  # follow from the run: not in the checkpoint
+        self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
+        self.scaler.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
         self.loss_sum.copy_(state["loss_sum"])
         self.clamped.copy_(state["clamped"])
         self.best_weights = state["best_weights"]
 
+    def result(self) -> dict[str, Any]:
+        """The result columns of the row (see sweep/schema.py) and, under `curve`, the epochs."""
+        return result_of(self.run, self.progress, self.data) | {
+            "parameters": self.parameters,
+            "step_sizes_clamped": int(self.clamped.item()),
+            "engine": "plain",
+            "array_size": 1,
+        }
 
-EVALUATED = ("train_loss", "train_acc", "test_loss", "test_acc")
+    def save_weights(self, options: TrainOptions) -> None:
+        if options.weights is not None and self.best_weights is not None:
+            initial = initial_model(self.run, self.data).state_dict()
+            save_tensors(options.weights, {"initial": initial, "best": self.best_weights})
+
+
+class _Epochs:
+    """Trains a `PlainTraining`, epoch by epoch; on a GPU a step is captured once and replayed."""
+
+    def __init__(self, training: PlainTraining, keep_best: bool) -> None:
+        self.training, self._keep_best = training, keep_best
+        run, device = training.run, training.device
+        set_tf32(run.precision)
+        self._evaluated = set(evaluated_epochs(run))
+        self._batches = EpochBatches(training.data, [run.seed], run.batch_size)
+        # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
+        captured = device.type == "cuda" and not (run.precision == "fp16" and run.optimizer == "rmsprop")
+        step = {size: partial(self._step, size) for size in set(self._batches.sizes)}
+        self._steps = {size: Replayed(step[size], device) if captured else step[size] for size in step}
+
+    def train_epoch(self, after_step: Callable[[], None]) -> None:
+        """The rest of the current epoch, then its record; `after_step` may raise to interrupt."""
+        training, progress = self.training, self.training.progress
+        set_learning_rate(training.optimizer, learning_rate(training.run, progress.epoch))
+        self._batches.start(progress.epoch, progress.step)
+        sizes = self._batches.sizes
+        while progress.step < len(sizes) and not progress.diverged:
+            self._steps[sizes[progress.step]]()
+            progress.step += 1
+            if training.device.type == "cpu" or progress.step == len(sizes):  # asking a GPU waits for it
+                progress.diverged = not math.isfinite(training.loss_sum.item())
+            after_step()
+        self._end_epoch()
+
+    def _step(self, size: int) -> None:
+        training = self.training
+        images, labels = self._batches.next(size)
+        training.optimizer.zero_grad()
+        with autocast(training.run.precision, training.device):
+            logits = training.model(training.data.normalize(images[0]).to(training.master))
+        loss = F.cross_entropy(logits.to(training.master), labels[0])
+        training.scaler.scale(loss).backward()
+        training.scaler.step(training.optimizer)
+        training.scaler.update()
+        if training.step_sizes:
+            training.clamped += keep_positive(training.step_sizes)
+        training.loss_sum += loss.detach() * size
+
+    def _end_epoch(self) -> None:
+        training, progress = self.training, self.training.progress
+        lr = learning_rate(training.run, progress.epoch)
+        progress.end_epoch(lr, training.loss_sum.item() / len(training.data.train))
+        training.loss_sum.zero_()
+        if not progress.diverged and progress.epoch in self._evaluated:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        training, data = self.training, self.training.data
+        splits = (data.train, data.test)
+        train, test = (evaluate(training.model, data, split, training.run.precision) for split in splits)
+        if training.progress.add_evaluation(train, test) and self._keep_best:
+            training.best_weights = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()}
 
 
 def initial_model(run: RunConfig, data: ImageData) -> nn.Module:
@@ -152,35 +146,41 @@ def initial_model(run: RunConfig, data: ImageData) -> nn.Module:
         return build_model(run, data.channels, data.classes)
 
 
-def best_record(curve: list[dict[str, float | int | None]]) -> dict[str, float | int | None] | None:
-    """The evaluated epoch with the lowest training loss, the first of equals (QGen B.3: no test data used)."""
-    evaluated = [record for record in curve if record["train_loss"] is not None]
-    finite = [record for record in evaluated if math.isfinite(record["train_loss"])]  # type: ignore[arg-type]
-    return min(finite, key=lambda record: record["train_loss"], default=None)  # type: ignore[arg-type, return-value]
-
-
 def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainOptions) -> dict[str, Any]:
     """Trains `run` to its end, from its checkpoint where there is one.
 
-    Returns the result columns of its row (see sweep/rows.py) and, under `curve`, its epochs. Raises
+    Returns the result columns of its row (see sweep/schema.py) and, under `curve`, its epochs. Raises
     `Interrupted` when `options.stop()` turns true, after saving a checkpoint. Interrupted and resumed equals
     uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
     those of the checkpoint.
     """
     training = PlainTraining(run, data, device)
+    resume(training, options)
+    epochs = _Epochs(training, keep_best=options.weights is not None)
     clock = _Clock(training, options)
-    reported = _report(training, options, 0)
+    reported = report(training, options, 0)
     while not training.ended:
-        training.train_epoch(clock.after_step, keep_best=options.weights is not None)
-        reported = _report(training, options, reported)
+        epochs.train_epoch(clock.after_step)
+        reported = report(training, options, reported)
     clock.stop()
-    if options.weights is not None and training.best_weights is not None:
-        initial = initial_model(run, data).state_dict()
-        save_tensors(options.weights, {"initial": initial, "best": training.best_weights})
-    return _result(training)
+    training.save_weights(options)
+    return training.result()
 
 
-def _report(training: PlainTraining, options: TrainOptions, reported: int) -> int:
+def resume(training: PlainTraining, options: TrainOptions) -> None:
+    """Goes to where the checkpoint is, if there is one."""
+    state = load_checkpoint(options.checkpoint, options.code) if options.checkpoint else None
+    if state is not None:
+        training.load_state(state)
+
+
+def save_checkpoint(training: PlainTraining, options: TrainOptions) -> None:
+    if options.checkpoint:
+        save_tensors(options.checkpoint, {**training.state(), "code": options.code})
+
+
+def report(training: PlainTraining, options: TrainOptions, reported: int) -> int:
+    """Tells the listener of evaluated epochs from index `reported` on; returns where the next ones start."""
     for record in training.progress.curve[reported:]:
         if record["train_loss"] is not None:
             options.on_evaluation(record)
@@ -192,9 +192,6 @@ class _Clock:
 
     def __init__(self, training: PlainTraining, options: TrainOptions) -> None:
         self._training, self._options = training, options
-        state = load_checkpoint(options.checkpoint, options.code) if options.checkpoint else None
-        if state is not None:
-            training.load_state(state)
         self._before = training.progress.seconds
         self._started = self._saved = time.monotonic()
 
@@ -202,45 +199,10 @@ class _Clock:
         self._training.progress.seconds = self._before + time.monotonic() - self._started
 
     def after_step(self) -> None:
-        if self._options.stop():
-            self._save()
-            raise Interrupted
-        if time.monotonic() - self._saved >= self._options.checkpoint_seconds:
-            self._save()
-
-    def _save(self) -> None:
-        if self._options.checkpoint:
+        stopped = self._options.stop()
+        if stopped or time.monotonic() - self._saved >= self._options.checkpoint_seconds:
             self.stop()
-            save_tensors(self._options.checkpoint, {**self._training.state(), "code": self._options.code})
+            save_checkpoint(self._training, self._options)
             self._saved = time.monotonic()
-
-
-def _result(training: PlainTraining) -> dict[str, Any]:
-    progress, data, run = training.progress, training.data, training.run
-    best, last = best_record(progress.curve), progress.curve[-1]
-    result: dict[str, Any] = dict.fromkeys((*EVALUATED, "best_epoch", "gap", "last_gap", "at_chance"))
-    result |= {f"last_{name}": None for name in EVALUATED}
-    if not progress.diverged and best is not None:
-        result |= {name: best[name] for name in EVALUATED} | {"best_epoch": best["epoch"]}
-        result |= {f"last_{name}": last[name] for name in EVALUATED}
-        result["gap"] = result["test_loss"] - result["train_loss"]
-        result["last_gap"] = result["last_test_loss"] - result["last_train_loss"]
-        result["at_chance"] = _at_chance(progress.curve, data)
-    return result | {
-        "status": "diverged" if progress.diverged else "finished",
-        "epochs_trained": progress.epoch,
-        "parameters": training.parameters,
-        "train_size": len(data.train),
-        "test_size": len(data.test),
-        "step_sizes_clamped": int(training.clamped.item()),
-        "seconds": progress.seconds,
-        "images_per_s": progress.epoch * len(data.train) / progress.seconds,
-        "curve": [{**record, "run_id": run.run_id} for record in progress.curve],
-    }
-
-
-def _at_chance(curve: list[dict[str, float | int | None]], data: ImageData) -> bool:
-    """True where no evaluated epoch beat always guessing the largest class by three standard errors."""
-    share = data.train.labels.bincount().max().item() / len(data.train)
-    limit = share + 3 * math.sqrt(share * (1 - share) / len(data.train))
-    return all(record["train_acc"] is None or record["train_acc"] <= limit for record in curve)
+        if stopped:
+            raise Interrupted

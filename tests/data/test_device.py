@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from sweep.data.arrays import ImageArrays
-from sweep.data.device import ImageData
+from sweep.data.device import EpochBatches, ImageData
+from sweep.data.order import augmentation_key, permutation
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -29,14 +30,26 @@ def test_normalization_uses_the_training_split() -> None:
         np.testing.assert_allclose(data.normalize(split.images).numpy(), expected, atol=2e-6)
 
 
-def test_batches_are_channels_last_and_carry_their_labels() -> None:
+def test_normalized_images_are_channels_last() -> None:
     data = ImageData(colour_arrays(), tiny_run(train_subset=0, test_subset=0), CPU)
-    index = torch.tensor([5, 0, 59])
-    images, labels = data.train_batch(index, seed=0, epoch=0)
+    images = data.normalize(data.train.images[:3])
     assert images.shape == (3, 3, 5, 4)
     assert images.is_contiguous(memory_format=torch.channels_last)
-    assert labels.tolist() == [2, 0, 2]
-    assert torch.equal(images, data.normalize(data.train.images[index]))
+
+
+@pytest.mark.parametrize("start", [0, 2])
+def test_the_batches_of_an_epoch_follow_each_seeds_permutation_from_any_step(start: int) -> None:
+    data = ImageData(colour_arrays(), tiny_run(train_subset=0, test_subset=0, augmentation="crop_flip"), CPU)
+    batches = EpochBatches(data, [3, 1], batch_size=25)
+    assert batches.sizes == [25, 25, 10]
+    batches.start(epoch=4, step=start)
+    for number, size in list(enumerate(batches.sizes))[start:]:
+        images, labels = batches.next(size)
+        assert images.shape == (2, size, 5, 4, 3) and labels.shape == (2, size)
+        for row, seed in enumerate((3, 1)):
+            index = permutation(seed, 4, 60, CPU)[25 * number : 25 * number + size]
+            assert torch.equal(images[row], data.train_images(index, augmentation_key(seed, 4)))
+            assert torch.equal(labels[row], data.train.labels[index])
 
 
 def test_a_constant_channel_is_no_division_by_zero() -> None:
@@ -64,7 +77,7 @@ def test_augmentation_is_the_configured_one(augmentation: str, digit_arrays: Ima
     data = ImageData(digit_arrays, tiny_run(augmentation=augmentation), CPU)
     index = torch.arange(100)
     clean = data.normalize(data.train.images[index])
-    batch, _ = data.train_batch(index, seed=0, epoch=0)
+    batch = data.normalize(data.train_images(index, augmentation_key(0, 0)))
     same = (batch == clean).flatten(1).all(1)
     mirrored = (batch == clean.flip(3)).flatten(1).all(1)
     expected_same = {"none": (100, 100), "flip": (30, 70), "crop": (0, 10), "crop_flip": (0, 10)}[augmentation]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.data.order import PADDING, augment, pad, permutation, random_bits
+from sweep.data.order import PADDING, _stream_key, augment, augmentation_key, pad, permutation, random_bits
 
 CPU = torch.device("cpu")
 MASK = 2**64 - 1
@@ -26,7 +26,7 @@ def literal_bits(seed: int, epoch: int, stream: int, index: int) -> int:
 @pytest.mark.parametrize(("seed", "epoch", "stream"), [(0, 0, 0), (0, 0, 1), (3, 299, 1), (2**31 - 1, 7, 0)])
 def test_bits_equal_the_integer_reference(seed: int, epoch: int, stream: int) -> None:
     index = torch.tensor([0, 1, 2, 49_999, 10**9])
-    found = [value % 2**64 for value in random_bits(seed, epoch, stream, index).tolist()]
+    found = [value % 2**64 for value in random_bits(_stream_key(seed, epoch, stream), index).tolist()]
     assert found == [literal_bits(seed, epoch, stream, i) for i in index.tolist()]
 
 
@@ -61,13 +61,13 @@ def literal_augment(image: torch.Tensor, augmentation: str, seed: int, epoch: in
 def test_augmentation_equals_a_loop_over_images(augmentation: str) -> None:
     images = torch.randint(1, 256, (40, 6, 5, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     index = torch.tensor([3, 39, 0, 17, 3, 21, 8, 30])
-    found = augment(pad(images), index, augmentation, seed=2, epoch=9)
+    found = augment(pad(images), index, augmentation, augmentation_key(2, 9))
     for row, i in enumerate(index.tolist()):
         assert torch.equal(found[row], literal_augment(images[i], augmentation, 2, 9, i))
 
 
 def test_every_offset_and_both_directions_are_drawn() -> None:
-    bits = random_bits(0, 0, 1, torch.arange(20_000))
+    bits = random_bits(_stream_key(0, 0, 1), torch.arange(20_000))
     offsets = torch.bincount((bits & 0xFFFF) % (2 * PADDING + 1), minlength=9) / 20_000
     assert offsets.min() > 0.1 and offsets.max() < 0.122  # 1/9 expected
     assert 0.48 < (bits >> 32 & 1).float().mean() < 0.52

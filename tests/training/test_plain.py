@@ -14,7 +14,8 @@ from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.checkpoint import save_tensors
 from sweep.training.evaluate import evaluate
-from sweep.training.plain import Interrupted, TrainOptions, best_record, initial_model, train
+from sweep.training.plain import initial_model, train
+from sweep.training.progress import Interrupted, TrainOptions, best_record
 from tests.conftest import StopAfter, tiny_run
 
 CPU = torch.device("cpu")
@@ -41,7 +42,8 @@ def test_it_learns(bits: int, digit_arrays: ImageArrays) -> None:
 
 @pytest.mark.parametrize("calls", [1, 3, 4, 7, 12])  # in the first epoch, at its end, later, at the very end
 @pytest.mark.parametrize(
-    "changes", [{}, {"optimizer": "adam", "lr": 0.001, "momentum": 0.0}, {"precision": "bf16", "bits": 2}]
+    "changes",
+    [{}, {"optimizer": "adam", "lr": 0.001, "momentum": 0.0}, {"precision": "bf16", "bits": 2}, {"precision": "fp16"}],
 )
 def test_interrupted_and_resumed_equals_uninterrupted(
     calls: int, changes: dict[str, object], digit_arrays: ImageArrays, tmp_path: Path, stop_after: StopAfter
@@ -122,7 +124,7 @@ def test_one_full_precision_step_equals_the_textbook(digit_arrays: ImageArrays) 
         for p in model.parameters():
             assert p.grad is not None
             p -= run.lr * (p.grad + run.weight_decay * p)
-    expected = evaluate(model, data, data.train, bf16=False)
+    expected = evaluate(model, data, data.train, "fp32")
     result = trained(run, digit_arrays)
     assert result["curve"][0]["batch_loss"] == pytest.approx(loss.item(), rel=1e-5)
     assert result["train_loss"] == pytest.approx(expected.loss, rel=1e-4)
@@ -165,7 +167,7 @@ def test_kept_weights_reproduce_the_reported_numbers(digit_arrays: ImageArrays, 
     data = data_of(run, digit_arrays)
     model = quantize(initial_model(run, data), run)
     model.load_state_dict(kept["best"])
-    assert evaluate(model, data, data.test, bf16=False).loss == pytest.approx(result["test_loss"], rel=1e-6)
+    assert evaluate(model, data, data.test, "fp32").loss == pytest.approx(result["test_loss"], rel=1e-6)
     fresh = initial_model(run, data).state_dict()
     assert all(torch.equal(kept["initial"][name], fresh[name]) for name in fresh)
 
@@ -180,7 +182,7 @@ def test_evaluation_equals_a_plain_loop_over_images(digit_arrays: ImageArrays) -
             logits = model(data.normalize(data.test.images[i : i + 1]))[0].double()
             losses.append((torch.logsumexp(logits, 0) - logits[data.test.labels[i]]).item())
             right += int(logits.argmax() == data.test.labels[i])
-    result = evaluate(model, data, data.test, bf16=False)
+    result = evaluate(model, data, data.test, "fp32")
     assert result.loss == pytest.approx(sum(losses) / len(losses), rel=1e-6)
     assert result.acc == right / len(losses)
 

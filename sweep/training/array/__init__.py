@@ -1,0 +1,1 @@
+"""The array engine: NiN members of one architecture trained together."""

@@ -1,0 +1,228 @@
+"""Training an array from its runs to their results."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import torch
+
+from sweep.config import MEMBER_FIELDS, RunConfig, array_key
+from sweep.cost import evaluated_epochs
+from sweep.data.device import EpochBatches, ImageData, Split
+from sweep.training.array.network import ArrayNetwork
+from sweep.training.array.state import ArrayState
+from sweep.training.array.update import Optimizer
+from sweep.training.evaluate import Evaluation
+from sweep.training.graph import Replayed
+from sweep.training.optimizers import learning_rate
+from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
+from sweep.training.precision import set_tf32
+from sweep.training.progress import TrainOptions
+
+EVALUATION_BATCH = 500  # fixed: what a member's numbers are must not depend on how many members there are
+CPU = torch.device("cpu")
+
+
+class _Stopped(Exception):
+    """Some members were asked to stop; their checkpoints are saved."""
+
+
+class _Member:
+    """One run of an array: its state as the plain engine holds it, brought up to date when it is needed."""
+
+    def __init__(self, run: RunConfig, data: ImageData, options: TrainOptions) -> None:
+        self.training = PlainTraining(run, data, CPU)
+        self.options = options
+        resume(self.training, options)
+        self.reported = report(self.training, options, 0)
+        self.stopped = False
+
+    @property
+    def left(self) -> bool:
+        return not (self.training.ended or self.stopped)
+
+    def report(self) -> None:
+        self.reported = report(self.training, self.options, self.reported)
+
+
+class _Array:
+    """Members in training. All are at the same step of the same epoch."""
+
+    def __init__(self, members: Sequence[_Member], data: ImageData, device: torch.device) -> None:
+        self.members, self._data, self._device = members, data, device
+        runs = [member.training.run for member in members]
+        self._runs, precision, compiled = runs, runs[0].precision, device.type == "cuda"
+        set_tf32(precision)
+        self._state = ArrayState([member.training for member in members], device)
+        self._network = ArrayNetwork(self._state, precision, data.classes, compiled)
+        self._optimizer = Optimizer(self._state, runs, compiled)
+        seeds = sorted({run.seed for run in runs})
+        self._batches = EpochBatches(data, seeds, runs[0].batch_size)
+        self._member_row = torch.tensor([seeds.index(run.seed) for run in runs], device=device)
+        self._steps = {size: Replayed(partial(self._step, size), device) for size in set(self._batches.sizes)}
+        self._evaluations = [
+            _SplitEvaluation(self._network, data, split, len(members)) for split in (data.train, data.test)
+        ]
+        self._evaluated = set(evaluated_epochs(runs[0]))
+        self._index = {id(member): index for index, member in enumerate(members)}
+        self._clock = self.saved = time.monotonic()
+
+    def train_epoch(self, after_step: Callable[[], None]) -> None:
+        """The rest of the current epoch, then the record of each member; `after_step` may raise to interrupt."""
+        progress = next(member.training.progress for member in self.members if member.left)
+        self._optimizer.set_learning_rates([learning_rate(run, progress.epoch) for run in self._runs])
+        self._batches.start(progress.epoch, progress.step)
+        for step in range(progress.step, len(self._batches.sizes)):
+            self._steps[self._batches.sizes[step]]()
+            for member in self.members:
+                member.training.progress.step = step + 1
+            after_step()
+        self._end_epoch(progress.epoch + 1)
+
+    def _step(self, size: int) -> None:
+        images, labels = self._batches.next(size)
+        losses = self._network.forward_backward(self._data.standardize(images), labels, self._member_row)
+        self._optimizer.step()
+        self._state.loss_sum += losses.double() * size
+
+    def _end_epoch(self, epoch: int) -> None:
+        means = (self._state.loss_sum / len(self._data.train)).tolist()
+        self._state.loss_sum.zero_()
+        for member, run, mean in zip(self.members, self._runs, means, strict=True):
+            if member.left:
+                member.training.progress.end_epoch(learning_rate(run, epoch - 1), mean)
+        if epoch in self._evaluated:
+            self._evaluate()
+        self.add_seconds()
+        for member in self.members:
+            member.report()
+
+    def _evaluate(self) -> None:
+        train, test = (evaluation.run() for evaluation in self._evaluations)
+        for index, member in enumerate(self.members):
+            training = member.training
+            if training.progress.diverged or member.stopped:
+                continue
+            if training.progress.add_evaluation(train[index], test[index]) and member.options.weights is not None:
+                self.store(member)
+                training.best_weights = {k: v.clone() for k, v in training.model.state_dict().items()}
+
+    def add_seconds(self) -> None:
+        """Shares the time since the last call among the members."""
+        now = time.monotonic()
+        share = (now - self._clock) / len(self.members)
+        for member in self.members:
+            member.training.progress.seconds += share
+        self._clock = now
+
+    def save(self, members: Sequence[_Member]) -> None:
+        """Their checkpoints, which the plain engine could go on from too."""
+        self.add_seconds()
+        for member in members:
+            self.store(member)
+            save_checkpoint(member.training, member.options)
+        self.saved = time.monotonic()
+
+    def store(self, member: _Member) -> None:
+        """Brings `member.training` up to date."""
+        progress = member.training.progress
+        batches = progress.epoch * len(self._batches.sizes) + progress.step
+        self._state.store(self._index[id(member)], member.training, batches)
+
+
+class _SplitEvaluation:
+    """Loss and accuracy of every member on one split of clean images."""
+
+    def __init__(self, network: ArrayNetwork, data: ImageData, split: Split, members: int) -> None:
+        self._network, self._data, self._split = network, data, split
+        device = split.labels.device
+        self._position = torch.zeros((), dtype=torch.int64, device=device)
+        self._range = torch.arange(EVALUATION_BATCH, device=device)
+        self._loss = torch.zeros(members, dtype=torch.float64, device=device)
+        self._right = torch.zeros(members, dtype=torch.int64, device=device)
+        self._sizes = [min(EVALUATION_BATCH, len(split) - start) for start in range(0, len(split), EVALUATION_BATCH)]
+        self._steps = {size: Replayed(partial(self._step, size), device) for size in set(self._sizes)}
+
+    def run(self) -> list[Evaluation]:
+        for tensor in (self._position, self._loss, self._right):
+            tensor.zero_()
+        for size in self._sizes:
+            self._steps[size]()
+        count = len(self._split)
+        return [
+            Evaluation(loss / count, right / count)
+            for loss, right in zip(self._loss.tolist(), self._right.tolist(), strict=True)
+        ]
+
+    def _step(self, size: int) -> None:
+        index = self._position + self._range[:size]
+        images = self._data.standardize(self._split.images.index_select(0, index))
+        loss, right = self._network.evaluate(images, self._split.labels.index_select(0, index))
+        self._loss += loss
+        self._right += right
+        self._position += size
+
+
+def train_array(
+    runs: Sequence[RunConfig], data: ImageData, device: torch.device, options: Sequence[TrainOptions]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Trains `runs` together to their ends, each from its checkpoint where there is one.
+
+    Yields (index into `runs`, result as `sweep.training.plain.train` returns it) as members end, and None in
+    place of the result for one whose `stop` turned true, after saving its checkpoint. Equal to the plain engine
+    member by member: in float64 to rounding, and on the CPU bit for bit independent of the other members.
+
+    `runs` are equal but for the fields in `MEMBER_FIELDS`, and `data` is theirs. Raises `ValueError` where they
+    are not, or where their checkpoints stand at different steps.
+    """
+    members = [_Member(run, data, option) for run, option in zip(runs, options, strict=True)]
+    _check(members)
+    array: _Array | None = None
+    opened = dict(enumerate(members))
+    while opened:
+        live = [member for member in opened.values() if member.left]
+        if live:
+            if array is None or len(live) * 2 <= len(array.members):  # else the others cost less than a new array
+                array = _Array(live, data, device)
+            with suppress(_Stopped):
+                array.train_epoch(_AfterStep(array))
+        for index in [index for index, member in opened.items() if not member.left]:
+            yield index, _result(opened.pop(index), array, len(runs))
+
+
+class _AfterStep:
+    """Saves checkpoints when they are due or asked for."""
+
+    def __init__(self, array: _Array) -> None:
+        self._array = array
+
+    def __call__(self) -> None:
+        array = self._array
+        live = [member for member in array.members if member.left]
+        asked = [member for member in live if member.options.stop()]
+        due = time.monotonic() - array.saved >= min(member.options.checkpoint_seconds for member in live)
+        if asked or due:
+            array.save(live if due else asked)
+        for member in asked:
+            member.stopped = True
+        if asked:
+            raise _Stopped
+
+
+def _check(members: Sequence[_Member]) -> None:
+    if len({array_key(member.training.run) for member in members}) > 1:
+        raise ValueError(f"members of an array differ in more than {', '.join(MEMBER_FIELDS)}")
+    positions = {(m.training.progress.epoch, m.training.progress.step) for m in members if m.left}
+    if len(positions) > 1:
+        raise ValueError(f"members of an array stand at different steps: {sorted(positions)}")
+
+
+def _result(member: _Member, array: _Array | None, size: int) -> dict[str, Any] | None:
+    if member.stopped:
+        return None
+    if array is not None:
+        array.store(member)
+    member.training.save_weights(member.options)
+    return member.training.result() | {"engine": "array", "array_size": size}
