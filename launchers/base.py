@@ -1,8 +1,8 @@
 """What every launcher of ours is: it takes a plan, and trains what is left of it."""
 
+import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,6 +37,12 @@ class PlanLauncher(Launcher):
     def device(self, settings: Settings) -> str:
         """cpu or cuda, as workers will train; raises `ConfigError` where that cannot be."""
 
+    def resolve(self, settings: Settings) -> Settings:
+        """`settings` with the device and the engine that `auto` stands for; raises `ConfigError`."""
+        device = self.device(settings)
+        engine = settings.engine if settings.engine != "auto" else "array" if device == "cuda" else "plain"
+        return dataclasses.replace(settings, device=device, engine=engine)  # type: ignore[arg-type]
+
     @abstractmethod
     def workers(self, settings: Settings) -> int:
         """How many runs train at a time, at most."""
@@ -45,11 +51,13 @@ class PlanLauncher(Launcher):
     def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
         """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
 
+        `settings` are resolved.
+
         With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
         """
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Ended:
     """A pack whose worker is gone for good."""
 

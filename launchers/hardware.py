@@ -1,4 +1,4 @@
-"""Which processors this machine has, found out without importing torch."""
+"""Which processors this machine has, and their memory."""
 
 import os
 import shutil
@@ -22,3 +22,27 @@ def visible_gpus() -> list[int]:
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpu_memory_bytes() -> int | None:
+    """Of the smallest NVIDIA GPU here, as the driver tells; None where there is none."""
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.split()
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return min((int(mib) * 2**20 for mib in told if mib.isdigit()), default=None)
+
+
+def host_memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def free_memory_bytes(device: str) -> int:
+    """What a worker on `device` (cpu or cuda) may take now."""
+    if device == "cpu":
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    import torch
+
+    free: int = torch.cuda.mem_get_info()[0]
+    return free

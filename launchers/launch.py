@@ -6,11 +6,13 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from launchers.arrays import array_limit, memory_bytes
 from launchers.base import Ended, Listener, PackExecutor
-from launchers.causes import CANCELLED, OUT_OF_MEMORY, limit_of
-from launchers.job import commit_failure
+from launchers.causes import CANCELLED, KILLED, OUT_OF_MEMORY, limit_of
+from launchers.commit import commit_failure
 from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
 from launchers.packs import Pack, Task, split_into_packs
 from launchers.progress import Display, Tally
@@ -47,7 +49,10 @@ class Launch:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Packs `tasks` and hands them to the executor."""
-        packs = split_into_packs(tasks, self._workers, self._settings.pack_minutes)
+        settings, limit = self._settings, None
+        if settings.engine == "array":
+            limit = partial(array_limit, settings=settings, memory_bytes=memory_bytes(settings, self._workers))
+        packs = split_into_packs(tasks, self._workers, settings.pack_minutes, limit)
         self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
 
     def attach(self, packs: Sequence[Pack]) -> None:
@@ -112,13 +117,23 @@ class Launch:
             self._executor.finish(active.pack)
 
     def _replace(self, active: "_ActivePack", end: Ended) -> None:
-        """Submits again what a dead worker left, unless its cause has been tried often enough."""
+        """Submits again what a dead worker left, unless its cause has been tried often enough.
+
+        Nobody knows at which of an array's runs it was killed: halves find out, and only a lone run counts a death.
+        """
         left = active.left
-        culprit = left[0]  # tasks run in order: it was at this one, or died before it
         if end.cause == CANCELLED:
             self._display.say(f"{len(left)} runs were cancelled with their task; log: {end.log}")
             self.tally.give_up(task.run_id for task in left)
             return
+        at_work = [task for task in left if active.has_started(task)]
+        if len(at_work) > 1 and end.cause in (KILLED, OUT_OF_MEMORY):
+            self._display.say(
+                f"a worker ended in an array of {len(at_work)}: {end.cause}; in halves now; log: {end.log}"
+            )
+            self._submit_parts(active, (left[: len(left) // 2], left[len(left) // 2 :]))
+            return
+        culprit = left[0]  # tasks run in order: it was at this one, or died before it
         self._history.deaths[culprit.run_id, end.cause] += 1
         deaths, limit = self._history.deaths[culprit.run_id, end.cause], limit_of(end.cause, self._settings)
         record(active.path, DIED, culprit.run_id, cause=end.cause)
@@ -127,10 +142,14 @@ class Launch:
         if deaths >= limit:
             self._give_up(culprit, active, end)
             left = left[1:]
-        elif active.has_started(culprit):
-            left = (dataclasses.replace(culprit, attempt=culprit.attempt + active.starts(culprit)), *left[1:])
-        parts = (left[:1], left[1:]) if end.cause == OUT_OF_MEMORY else (left,)
-        self._submit([self.make_pack(f"{active.pack.pack_id}r{i}", part) for i, part in enumerate(parts) if part])
+        self._submit_parts(active, (left[:1], left[1:]) if end.cause == OUT_OF_MEMORY else (left,))
+
+    def _submit_parts(self, active: "_ActivePack", parts: Sequence[tuple[Task, ...]]) -> None:
+        again = [
+            tuple(dataclasses.replace(task, attempt=task.attempt + active.starts(task)) for task in part)
+            for part in parts
+        ]
+        self._submit([self.make_pack(f"{active.pack.pack_id}r{i}", part) for i, part in enumerate(again) if part])
 
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {end.cause}"

@@ -1,6 +1,5 @@
 """The local launcher: packs of runs in worker processes on this machine, by submitit's local executor."""
 
-import dataclasses
 import os
 import signal
 import time
@@ -47,10 +46,8 @@ class LocalLauncher(PlanLauncher):
         return max(1, slots)
 
     def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
-        device = self.device(settings)
-        if device == "cuda":
+        if settings.device == "cuda":
             _check_cuda()
-        settings = dataclasses.replace(settings, device=device)  # type: ignore[arg-type]
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         workers = self.workers(settings)
         launch = Launch(tasks, settings, sweep_dir, workers, LocalExecutor(workers, settings), listener)

@@ -1,13 +1,15 @@
-"""Packs: the runs that one worker executes, one after another."""
+"""Packs: the runs that one worker executes, one after another or as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sweep.config import DataSource, RunConfig, Settings
+from sweep.config import DataSource, RunConfig, Settings, array_key
 from sweep.plan import PlannedRun
 
 PACKS_PER_WORKER = 3  # at least, so that workers end at about the same time
 SHORTEST_PACK_S = 20.0  # a worker takes seconds to import torch
+FULL_CARD_MEMBERS = 8  # fewer small networks than this do not fill a GPU (calculated)
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,41 @@ def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list
     ]  # fmt: skip
 
 
-def split_into_packs(tasks: Sequence[Task], workers: int, pack_minutes: float) -> list[tuple[Task, ...]]:
-    """Consecutive tasks that together take about `pack_minutes`, less where workers would wait; longest first."""
+def split_into_packs(
+    tasks: Sequence[Task], workers: int, pack_minutes: float, limit: Callable[[Task], int] | None = None
+) -> list[tuple[Task, ...]]:
+    """Tasks that together take about `pack_minutes`, less where workers would wait; longest first.
+
+    With a `limit` a pack is one array: tasks of one architecture, at most as many as `limit` says of its first.
+    """
     total_s = sum(task.expected_s for task in tasks)
     limit_s = min(pack_minutes * 60, max(total_s / (workers * PACKS_PER_WORKER), SHORTEST_PACK_S))
+    if limit is None:
+        packs = _filled(tasks, limit_s, len(tasks), at_least=1)
+    else:
+        groups: dict[tuple[Any, ...], list[Task]] = {}
+        for task in tasks:
+            groups.setdefault(array_group(task), []).append(task)
+        packs = [
+            pack for group in groups.values() for pack in _filled(group, limit_s, limit(group[0]), FULL_CARD_MEMBERS)
+        ]
+    return sorted(map(tuple, packs), key=lambda pack: -sum(task.expected_s for task in pack))
+
+
+def _filled(tasks: Sequence[Task], limit_s: float, at_most: int, at_least: int) -> list[list[Task]]:
+    """Consecutive tasks, each pack until `limit_s` or `at_most`, and not before `at_least`."""
     packs: list[list[Task]] = []
-    filled_s = limit_s
+    filled_s = 0.0
     for task in tasks:
-        if filled_s >= limit_s:
+        is_full = not packs or len(packs[-1]) == at_most or (filled_s >= limit_s and len(packs[-1]) >= at_least)
+        if is_full:
             packs.append([])
             filled_s = 0.0
         packs[-1].append(task)
         filled_s += task.expected_s
-    return sorted(map(tuple, packs), key=lambda pack: -sum(task.expected_s for task in pack))
+    return packs
+
+
+def array_group(task: Task) -> tuple[Any, ...]:
+    """Equal for tasks that can train in one array."""
+    return task.source, *array_key(task.run)

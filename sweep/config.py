@@ -101,6 +101,9 @@ class Settings:
 
     results_dir: str = "results"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Literal["auto", "plain", "array"] = "auto"
+    array_size: int = 0
+    gpu_memory_gb: float = 0
     workers: int = 0
     threads: int = 1
     pack_minutes: float = 10
@@ -252,7 +255,10 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
     checked: dict[str, Any] = {
         "results_dir": str(values["results_dir"]),
         "device": _choice("device", values["device"], ("auto", "cpu", "cuda")),
+        "engine": _choice("engine", values["engine"], ("auto", "plain", "array")),
         "workers": check_integer("workers", values["workers"], 0),
+        "array_size": check_integer("array_size", values["array_size"], 0),
+        "gpu_memory_gb": _number("gpu_memory_gb", values["gpu_memory_gb"], 0),
         "rerun": _choice("rerun", values["rerun"], ("missing", "stale")),
         **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
         **{name: check_integer(name, values[name], 1) for name in counts},

@@ -34,10 +34,15 @@ class Speed:
     step_s: float
 
 
-# Rough figures, used only until a row of the same device is stored: NiN (8 x 2) at batch 128 and a NiN of 32
-# channels, one core of a 2-core x86 machine, for the CPU; for CUDA, the launch-bound eager steps that
-# published figures imply.
-SPEEDS = {"cpu": Speed(4.5e10, 4e-3), "cuda": Speed(5e12, 5e-3)}
+# Rough figures, used only until a row of the same device and engine is stored. CPU: NiN (8 x 2) at batch 128 and a
+# NiN of 32 channels, one core of a 2-core x86 machine; of an array, a share. CUDA: calculated for 16-bit precision on
+# one H200, a step in a CUDA graph and an array at 21,000 model-epochs per hour.
+SPEEDS = {
+    "cpu": Speed(4.5e10, 4e-3),
+    "cpu array": Speed(3.5e10, 2e-3),
+    "cuda": Speed(5e13, 5e-4),
+    "cuda array": Speed(8e13, 1e-5),
+}
 BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
 
 
@@ -60,9 +65,14 @@ def evaluated_epochs(run: RunConfig) -> list[int]:
     return sorted({*early, *late, run.epochs})
 
 
-def operations_s(run: RunConfig, facts: DataFacts, device: str) -> float:
-    """Seconds that `run` takes by operation counts alone on `device` (cpu or cuda)."""
-    speed = SPEEDS[device]
+def worker_kind(device: str, engine: str | None) -> str:
+    """What decides a run's speed, of a worker or of a row: cpu or cuda, and whether runs train in arrays."""
+    return ("cpu" if device == "cpu" else "cuda") + (" array" if engine == "array" else "")
+
+
+def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
+    """Seconds that `run` takes by operation counts alone on a worker of `kind`, see `worker_kind`."""
+    speed = SPEEDS[kind]
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
     images = run.epochs * train * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
@@ -79,16 +89,17 @@ _SIMILAR = (
 
 
 class CostModel:
-    """Expected seconds of runs on one kind of device: operation counts times the median ratio of stored rows."""
+    """Expected seconds of runs on one kind of worker: operation counts times the median ratio of stored rows."""
 
-    def __init__(self, device: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
-        """`rows`: stored rows as mappings; only those of this device and of data sets in `facts` count."""
-        self.device = device
+    def __init__(self, kind: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
+        """`rows`: stored rows as mappings; only those of this kind of worker and of data sets in `facts` count."""
+        self.kind = kind
         ratios: dict[tuple[Any, ...], list[float]] = defaultdict(list)
         for row in rows:
-            if row["status"] == "finished" and _kind(row["device"]) == device and row["dataset"] in facts:
+            same_kind = worker_kind(row["device"], row["engine"]) == kind
+            if row["status"] == "finished" and same_kind and row["dataset"] in facts:
                 run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
-                ratio = row["seconds"] / operations_s(run, facts[run.dataset], device)
+                ratio = row["seconds"] / operations_s(run, facts[run.dataset], kind)
                 for level in _SIMILAR:
                     ratios[_key(run, level)].append(ratio)
         self._ratios = {key: statistics.median(found) for key, found in ratios.items()}
@@ -98,13 +109,9 @@ class CostModel:
         for level in _SIMILAR:
             ratio = self._ratios.get(_key(run, level))
             if ratio is not None:
-                return ratio * operations_s(run, facts, self.device), "rows"
-        return operations_s(run, facts, self.device), "operations"
+                return ratio * operations_s(run, facts, self.kind), "rows"
+        return operations_s(run, facts, self.kind), "operations"
 
 
 def _key(run: RunConfig, level: tuple[str, ...]) -> tuple[Any, ...]:
     return (level, *(getattr(run, name) for name in level))
-
-
-def _kind(device: str) -> str:
-    return "cpu" if device == "cpu" else "cuda"

@@ -13,13 +13,13 @@ from launchers.progress import Tally
 from sweep import data
 from sweep.compact import compact_all
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings
-from sweep.cost import DataFacts
+from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
 from sweep.rows import stored
 
 Point = tuple[RunConfig, DataSource]
-PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", *RUN_FIELDS)
+PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", *RUN_FIELDS)
 _OUTCOME = ("run_id", "status", "train_loss", "train_acc", "test_loss", "test_acc", "gap", "best_epoch")
 INTERRUPTED = 130
 
@@ -32,11 +32,12 @@ def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
 def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
     """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
     launcher.check(settings)
+    settings = launcher.resolve(settings)
     results_dir = Path(settings.results_dir)
-    device = launcher.device(settings)
+    kind = worker_kind(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
-    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), device)
-    print(f"sweep {plan.sweep_id} on {device}, results in {results_dir}")
+    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind)
+    print(f"sweep {plan.sweep_id} on {kind}, results in {results_dir}")
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
     if settings.dry_run:
         return

@@ -60,8 +60,13 @@ class Plan:
         beside.replace(path)
 
 
-def check_run(run: RunConfig, facts: DataFacts) -> None:
-    """Raises `ConfigError` where `run` asks for what its data set does not have."""
+def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
+    """Raises `ConfigError` where `run` asks for what its data set, or a worker of `kind`, does not have."""
+    if run.precision == "tf32" and kind == "cpu":
+        raise ConfigError(
+            "precision=tf32: a CPU has no such arithmetic; take precision=fp32 or a GPU (engine=array rounds on a "
+            "CPU as a GPU would)"
+        )
     for name, size in (("train_subset", facts.train_size), ("test_subset", facts.test_size)):
         if getattr(run, name) > size:
             raise ConfigError(f"{name}={getattr(run, name)}: {run.dataset} has {size} such images; 0 takes all")
@@ -79,13 +84,13 @@ def make_plan(
     facts: Mapping[str, DataFacts],
     rows: Sequence[Mapping[str, Any]],
     code: str,
-    device: str,
+    kind: str,
 ) -> Plan:
     """The plan of `points`, against the stored `rows` and the fingerprint of today's `code`.
 
-    `facts` by name of the data set. Raises `ConfigError`.
+    `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`. Raises `ConfigError`.
     """
-    cost = CostModel(device, rows, facts)
+    cost = CostModel(kind, rows, facts)
     stored = {row["run_id"]: row for row in rows}
     planned: dict[str, PlannedRun] = {}
     points_count = 0
@@ -93,7 +98,7 @@ def make_plan(
         points_count += 1
         run_id = run.run_id
         if run_id not in planned:
-            check_run(run, facts[run.dataset])
+            check_run(run, facts[run.dataset], kind)
             expected = cost.expected_s(run, facts[run.dataset])
             planned[run_id] = PlannedRun(run, run_id, source, _state(stored.get(run_id), code), *expected)
     return Plan(study, tuple(planned.values()), points_count - len(planned))

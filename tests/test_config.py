@@ -128,7 +128,8 @@ def test_impossible_values(changes: dict[str, object], message: str) -> None:
 
 
 SETTINGS = {
-    "results_dir": "r", "device": "cpu", "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
+    "results_dir": "r", "device": "cpu", "engine": "auto", "array_size": 0, "gpu_memory_gb": 0,
+    "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
     "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
     "stop_after_same_error": 5,
@@ -140,6 +141,9 @@ SETTINGS = {
     [
         ({"device": "gpu"}, "device=gpu: allowed are auto, cpu, cuda"),
         ({"workers": -1}, "workers=-1: allowed is a whole number from 0"),
+        ({"engine": "arrays"}, "engine=arrays: allowed are auto, plain, array; did you mean array?"),
+        ({"array_size": 1.5}, "array_size=1.5: allowed is a whole number from 0"),
+        ({"gpu_memory_gb": -1}, "gpu_memory_gb=-1: allowed is a number from 0"),
         ({"checkpoint_seconds": 0}, "checkpoint_seconds=0: allowed is a number above 0"),
         ({"rerun": "all"}, "rerun=all: allowed are missing, stale"),
         ({"keep_weights": 1}, "keep_weights=1: allowed are true, false"),

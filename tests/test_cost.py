@@ -11,7 +11,8 @@ FACTS = DataFacts(train_size=1000, test_size=500, channels=1, height=8, width=8,
 
 
 def row(run: object, seconds: float, **changes: object) -> dict[str, object]:
-    return dataclasses.asdict(run) | {"status": "finished", "device": "cpu", "seconds": seconds} | changes  # type: ignore[call-overload, no-any-return]
+    result = {"status": "finished", "device": "cpu", "engine": "plain", "seconds": seconds}
+    return dataclasses.asdict(run) | result | changes  # type: ignore[call-overload, no-any-return]
 
 
 def test_evaluated_epochs() -> None:

@@ -279,12 +279,13 @@ def faulty(tmp_path: Path) -> dict[str, str]:
         "import sys, os\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
         "    from launchers import job\n"
-        "    good = job._train\n"
-        "    def _train(task, pack, stop):\n"
+        "    good = job.train_tasks\n"
+        "    def train_tasks(tasks, pack, stops):\n"
+        "        task, = tasks\n"
         "        if task.run.bits == 8 and os.environ.get('FAULT'):\n"
         "            raise RuntimeError('no such luck')\n"
-        "        return good(task, pack, stop)\n"
-        "    job._train = _train\n"
+        "        return good(tasks, pack, stops)\n"
+        "    job.train_tasks = train_tasks\n"
     )
     return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
 

@@ -1,6 +1,5 @@
 """The SLURM launcher: packs of runs as job arrays, followed, left and found again."""
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -81,7 +80,6 @@ class SlurmLauncher(PlanLauncher):
         return settings.workers or self._running or USUAL_TASKS
 
     def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
-        settings = dataclasses.replace(settings, device=self.device(settings))  # type: ignore[arg-type]
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
         launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)

@@ -11,7 +11,7 @@ import optuna
 from launchers.base import PlanLauncher
 from sweep import execute
 from sweep.config import ConfigError, DataSource, RunConfig, Settings, make_run
-from sweep.cost import DataFacts
+from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan
 from sweep.provenance import code_fingerprint
 from sweep.rows import FINAL, run_of_row, stored
@@ -52,8 +52,9 @@ class Problem:
 
 def search(problem: Problem, launcher: PlanLauncher) -> None:
     """Trains trials until there are `n_trials`, those of earlier commands included. Exits with 1 where runs failed."""
+    launcher.check(problem.settings)
+    problem = dataclasses.replace(problem, settings=launcher.resolve(problem.settings))
     options, settings = problem.options, problem.settings
-    launcher.check(settings)
     if not settings.wait:
         raise ConfigError("wait=false: a search needs the results of a batch to ask for the next one; say wait=true")
     searching = _Search(problem, launcher)
@@ -74,6 +75,7 @@ class _Search:
         self._problem, self._launcher = problem, launcher
         self._log = TrialLog(problem.folder / "trials.jsonl")
         self._workers = launcher.workers(problem.settings)
+        self._kind = worker_kind(problem.settings.device, problem.settings.engine)
         self._trained: set[str] = set()  # by this process: a run that failed is tried again by the next command
         self._parameters: dict[str, dict[str, Any] | None] = {}  # of seeds, by run id
         self.errors: dict[str, str] = {}
@@ -87,8 +89,7 @@ class _Search:
         mean_s = sum(p.expected_s for p in planned) / len(planned)
         return "\n".join(
             [
-                f"search {problem.search_id} on {self._launcher.device(problem.settings)}, "
-                f"results in {problem.results_dir}",
+                f"search {problem.search_id} on {self._kind}, results in {problem.results_dir}",
                 *(f"  {line}" for line in problem.space.lines()),
                 f"{len(recorded.trials)} of {problem.options.n_trials} trials asked, {left} to train at most: about "
                 f"{duration(left * mean_s)} of one worker, in batches of {self._workers}",
@@ -115,8 +116,9 @@ class _Search:
     def _plan(self, runs: Iterable[RunConfig], rows: Rows) -> Plan:
         problem = self._problem
         points = ((run, problem.sources[run.dataset]) for run in runs)
-        device = self._launcher.device(problem.settings)
-        return make_plan(problem.settings.study, points, problem.facts, list(rows.values()), code_fingerprint(), device)
+        return make_plan(
+            problem.settings.study, points, problem.facts, list(rows.values()), code_fingerprint(), self._kind
+        )
 
     def _asked_plan(self, recorded: Recorded, rows: Rows) -> Plan:
         """The runs that were asked and have, or are to have, a row: none is missing where a run was pruned."""

@@ -7,8 +7,8 @@ from typing import Any
 import optuna
 from optuna.trial import Trial
 
-from launchers.job import request_prune
 from launchers.journal import EPOCH, JournalReader
+from launchers.stops import request_prune
 from sweep.search.options import Objective
 from sweep.search.study import notes_of
 from sweep.search.trials import AskedTrial, TrialLog

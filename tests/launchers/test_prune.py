@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from launchers.job import PRUNE_CHECK_S, PruneRequest, prune_path, request_prune
+from launchers.stops import PRUNE_CHECK_S, PruneRequest, prune_path, request_prune
 
 
 def test_a_request_reaches_its_run_within_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("launchers.job.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("launchers.stops.time.monotonic", lambda: now[0])
     asked, other = (PruneRequest(prune_path(tmp_path, run_id)) for run_id in ("a", "b"))
     assert not asked() and not other()
     request_prune(tmp_path, "a")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from launchers.job import prune_path
+from launchers.stops import prune_path
 from sweep.config import ConfigError
 from sweep.grid import fixed_axis
 from sweep.search.options import SearchOptions, make_options

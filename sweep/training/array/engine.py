@@ -11,17 +11,17 @@ import torch
 from sweep.config import MEMBER_FIELDS, RunConfig, array_key
 from sweep.cost import evaluated_epochs
 from sweep.data.device import EpochBatches, ImageData, Split
+from sweep.training.array.memory import EVALUATION_BATCH
 from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
 from sweep.training.evaluate import Evaluation
-from sweep.training.graph import Replayed
+from sweep.training.graph import Replayed, graph_pool
 from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
 from sweep.training.progress import TrainOptions
 
-EVALUATION_BATCH = 500  # fixed: what a member's numbers are must not depend on how many members there are
 CPU = torch.device("cpu")
 
 
@@ -61,9 +61,10 @@ class _Array:
         seeds = sorted({run.seed for run in runs})
         self._batches = EpochBatches(data, seeds, runs[0].batch_size)
         self._member_row = torch.tensor([seeds.index(run.seed) for run in runs], device=device)
-        self._steps = {size: Replayed(partial(self._step, size), device) for size in set(self._batches.sizes)}
+        pool = graph_pool(device)
+        self._steps = {size: Replayed(partial(self._step, size), device, pool) for size in set(self._batches.sizes)}
         self._evaluations = [
-            _SplitEvaluation(self._network, data, split, len(members)) for split in (data.train, data.test)
+            _SplitEvaluation(self._network, data, split, len(members), pool) for split in (data.train, data.test)
         ]
         self._evaluated = set(evaluated_epochs(runs[0]))
         self._index = {id(member): index for index, member in enumerate(members)}
@@ -135,7 +136,7 @@ class _Array:
 class _SplitEvaluation:
     """Loss and accuracy of every member on one split of clean images."""
 
-    def __init__(self, network: ArrayNetwork, data: ImageData, split: Split, members: int) -> None:
+    def __init__(self, network: ArrayNetwork, data: ImageData, split: Split, members: int, pool: Any) -> None:
         self._network, self._data, self._split = network, data, split
         device = split.labels.device
         self._position = torch.zeros((), dtype=torch.int64, device=device)
@@ -143,7 +144,7 @@ class _SplitEvaluation:
         self._loss = torch.zeros(members, dtype=torch.float64, device=device)
         self._right = torch.zeros(members, dtype=torch.int64, device=device)
         self._sizes = [min(EVALUATION_BATCH, len(split) - start) for start in range(0, len(split), EVALUATION_BATCH)]
-        self._steps = {size: Replayed(partial(self._step, size), device) for size in set(self._sizes)}
+        self._steps = {size: Replayed(partial(self._step, size), device, pool) for size in set(self._sizes)}
 
     def run(self) -> list[Evaluation]:
         for tensor in (self._position, self._loss, self._right):
@@ -174,13 +175,27 @@ def train_array(
     place of the result for one whose `stop` turned true, after saving its checkpoint. Equal to the plain engine
     member by member: in float64 to rounding, and on the CPU bit for bit independent of the other members.
 
-    `runs` are equal but for the fields in `MEMBER_FIELDS`, and `data` is theirs. Raises `ValueError` where they
-    are not, or where their checkpoints stand at different steps.
+    `runs` are equal but for the fields in `MEMBER_FIELDS`, and `data` is theirs; raises `ValueError` otherwise.
+    Members whose checkpoints stand at different steps, as a worker leaves them that was killed while it saved them,
+    train as one array after the other.
     """
+    if len({array_key(run) for run in runs}) > 1:
+        raise ValueError(f"members of an array differ in more than {', '.join(MEMBER_FIELDS)}")
     members = [_Member(run, data, option) for run, option in zip(runs, options, strict=True)]
-    _check(members)
+    groups: dict[tuple[int, int], dict[int, _Member]] = {}
+    for index, member in enumerate(members):
+        progress = member.training.progress
+        groups.setdefault((progress.epoch, progress.step), {})[index] = member
+    for group in groups.values():
+        yield from _train_group(group, data, device)
+
+
+def _train_group(
+    opened: dict[int, _Member], data: ImageData, device: torch.device
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Members at one step; by their indices, as which they are yielded."""
     array: _Array | None = None
-    opened = dict(enumerate(members))
+    size = len(opened)
     while opened:
         live = [member for member in opened.values() if member.left]
         if live:
@@ -189,7 +204,7 @@ def train_array(
             with suppress(_Stopped):
                 array.train_epoch(_AfterStep(array))
         for index in [index for index, member in opened.items() if not member.left]:
-            yield index, _result(opened.pop(index), array, len(runs))
+            yield index, _result(opened.pop(index), array, size)
 
 
 class _AfterStep:
@@ -209,14 +224,6 @@ class _AfterStep:
             member.stopped = True
         if asked:
             raise _Stopped
-
-
-def _check(members: Sequence[_Member]) -> None:
-    if len({array_key(member.training.run) for member in members}) > 1:
-        raise ValueError(f"members of an array differ in more than {', '.join(MEMBER_FIELDS)}")
-    positions = {(m.training.progress.epoch, m.training.progress.step) for m in members if m.left}
-    if len(positions) > 1:
-        raise ValueError(f"members of an array stand at different steps: {sorted(positions)}")
 
 
 def _result(member: _Member, array: _Array | None, size: int) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from sweep.training.array import operations
 from sweep.training.array.operations import Norm, Quantized, cross_entropy, normalization, product
 from sweep.training.array.state import ArrayState
+from sweep.training.graph import compile_shapes
 from sweep.training.precision import OPERANDS
 
 BN_MOMENTUM = 0.1  # PyTorch's default, which the plain engine's NiN has
@@ -17,6 +18,7 @@ _ELEMENTWISE = (
     operations.quantize,
     operations.quantize_backward,
     operations.to_columns,
+    operations.scaled_rows,
     operations.from_columns,
     operations.batch_statistics,
     operations.activate,
@@ -41,7 +43,7 @@ class ArrayNetwork:
         self._master = state.parameters.value.dtype
         self._dtype = OPERANDS[precision]
         self._emulates_tf32 = precision == "tf32" and state.parameters.value.device.type == "cpu"
-        functions = {f.__name__: torch.compile(f, dynamic=False) if compiled else f for f in _ELEMENTWISE}
+        functions = {f.__name__: compile_shapes(f) if compiled else f for f in _ELEMENTWISE}
         self._ops = SimpleNamespace(**functions)
 
     def forward_backward(self, images: Tensor, labels: Tensor, member_row: Tensor) -> Tensor:
@@ -65,16 +67,20 @@ class ArrayNetwork:
         count, state, quantized = len(images), self._state, self._quantize()
         rests = self._rests_after(quantized)
         x = self._first_columns(images[None], quantized[0].rest, torch.zeros_like(state.clamped))
-        for number, layer in enumerate(state.layers):
-            columns = x if layer.is_first else self._ops.to_columns(x, layer, count)
-            z = product(columns, quantized[number].operand, self._emulates_tf32)
-            weights, variance = state.weights[number], state.running_var[number]
-            mean = (state.running_mean[number] - weights.bias)[:, None]  # z is without the bias
-            norm = normalization(mean, variance[:, None], weights.gamma, weights.beta)
-            x = self._ops.activate(z, norm, rests[number], self._dtype)
+        for number in range(len(state.layers)):
+            x = self._evaluate_layer(number, x, quantized[number], rests[number], count)
         logits = self._logits(x, count)
         losses, _ = cross_entropy(logits, labels.expand(len(logits), -1))
         return losses.double().sum(1), (logits.argmax(2) == labels).sum(1)
+
+    def _evaluate_layer(self, number: int, x: Tensor, quantized: Quantized, rest: Tensor, count: int) -> Tensor:
+        state, layer, weights = self._state, self._state.layers[number], self._state.weights[number]
+        columns = x if layer.is_first else self._ops.to_columns(x, layer, count)
+        z = product(columns, quantized.operand, self._emulates_tf32)
+        mean = (state.running_mean[number] - weights.bias)[:, None]  # z is without the bias
+        norm = normalization(mean, state.running_var[number][:, None], weights.gamma, weights.beta)
+        output: Tensor = self._ops.activate(z, norm, rest, self._dtype)
+        return output
 
     def _quantize(self) -> list[Quantized]:
         state = self._state
@@ -90,8 +96,8 @@ class ArrayNetwork:
 
     def _first_columns(self, images: Tensor, rest: Tensor, member_row: Tensor) -> Tensor:
         columns = self._ops.to_columns(images.to(self._master).flatten(1, 3), self._state.layers[0], images.shape[1])
-        own: Tensor = columns[member_row] * rest[:, None, None]
-        return own.to(self._dtype)
+        own: Tensor = self._ops.scaled_rows(columns, member_row, rest, self._dtype)
+        return own
 
     def _forward(self, images: Tensor, member_row: Tensor, quantized: Sequence[Quantized]) -> list[_Taped]:
         tape: list[_Taped] = []
@@ -125,9 +131,10 @@ class ArrayNetwork:
         return full[:, :, None].expand(-1, -1, layer.positions, -1).flatten(1, 2).to(self._dtype)
 
     def _backward(self, grad: Tensor, tape: list[_Taped], quantized: Sequence[Quantized], count: int) -> None:
+        """Empties `tape`."""
         state, rests = self._state, self._rests_after(quantized)
         for number in reversed(range(len(tape))):
-            taped, layer, grads = tape[number], state.layers[number], state.weight_grads[number]
+            taped, layer, grads = tape.pop(), state.layers[number], state.weight_grads[number]
             grad_z, grad_gamma, grad_beta = self._ops.activation_backward(
                 grad, taped.output, taped.z, taped.norm, rests[number]
             )

@@ -63,7 +63,13 @@ def to_columns(x: Tensor, layer: Layer, images: int) -> Tensor:
     x = torch.nn.functional.pad(x, (0, 0, 1, 1, 1, 1))
     windows = x.unfold(2, 3, layer.stride).unfold(3, 3, layer.stride)  # (K, B, H, W, C, 3, 3)
     columns = windows.permute(0, 1, 2, 3, 5, 6, 4).flatten(4).flatten(1, 3)
-    return torch.nn.functional.pad(columns, (0, layer.rows - columns.shape[2]))
+    missing = layer.rows - columns.shape[2]
+    return torch.nn.functional.pad(columns, (0, missing)) if missing else columns
+
+
+def scaled_rows(columns: Tensor, member_row: Tensor, rest: Tensor, dtype: torch.dtype) -> Tensor:
+    """The first layer's columns of each member: its row of `columns` (rows, N, C), times its `rest` (K,)."""
+    return (columns[member_row] * rest[:, None, None]).to(dtype)
 
 
 def from_columns(columns: Tensor, layer: Layer, images: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from sweep.config import RunConfig
 from sweep.quantizers import MIN_STEP_SIZE
 from sweep.training.array.state import ArrayState, Stack
+from sweep.training.graph import compile_shapes
 
 # PyTorch's defaults, which the plain engine uses
 ADAM_BETAS, RMSPROP_ALPHA, EPS = (0.9, 0.999), 0.99, 1e-8
@@ -78,7 +79,7 @@ class Optimizer:
         self.rules = Rules.of(runs, state.parameters.value.dtype, state.parameters.value.device)
         self._state = state
         self._scales_loss = runs[0].precision == "fp16"
-        self._new_values = torch.compile(new_values, dynamic=False) if compiled else new_values
+        self._new_values = compile_shapes(new_values) if compiled else new_values
 
     def set_learning_rates(self, values: Sequence[float]) -> None:
         self.rules.lr.copy_(torch.tensor(values, dtype=self.rules.lr.dtype)[:, None])

@@ -1,0 +1,51 @@
+"""Which runs train together: those of one architecture, as many as the device's memory takes."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any
+
+from launchers.hardware import free_memory_bytes, gpu_memory_bytes, host_memory_bytes
+from launchers.packs import Task, array_group
+from sweep import data
+from sweep.config import RunConfig, Settings
+from sweep.cost import DataFacts
+
+UNKNOWN_GPU_BYTES = 40 * 2**30  # a cluster's, where a login node has none and gpu_memory_gb does not tell
+_facts = cache(data.describe)
+
+
+def arrays_of(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+    """`tasks` as a worker trains them: one at a time, or as arrays that fit into its device's memory."""
+    if settings.engine == "plain":
+        yield from ([task] for task in tasks)
+        return
+    groups: dict[tuple[Any, ...], list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(array_group(task), []).append(task)
+    for group in groups.values():
+        left = iter(group)
+        while members := list(islice(left, array_limit(group[0], settings, free_memory_bytes(settings.device)))):
+            yield members
+
+
+def memory_bytes(settings: Settings, workers: int) -> int:
+    """Of the device of one worker, as far as the launcher can know: workers ask their own again."""
+    if settings.device == "cpu":
+        return host_memory_bytes() // workers
+    if settings.gpu_memory_gb:
+        return int(settings.gpu_memory_gb * 2**30)
+    return gpu_memory_bytes() or UNKNOWN_GPU_BYTES
+
+
+def array_limit(task: Task, settings: Settings, memory_bytes: int) -> int:
+    """The most members that an array of runs like `task` may have."""
+    fit = _members_that_fit(task.run, _facts(task.source), memory_bytes, settings.device == "cuda")
+    return min(fit, settings.array_size) if settings.array_size else fit
+
+
+@cache
+def _members_that_fit(run: RunConfig, facts: DataFacts, memory_bytes: int, compiled: bool) -> int:
+    from sweep.training.array.memory import members_that_fit
+
+    return members_that_fit(run, facts, memory_bytes, compiled)

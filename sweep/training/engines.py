@@ -1,0 +1,33 @@
+"""One interface to both engines."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from sweep.config import RunConfig
+from sweep.data.device import ImageData
+from sweep.training.array.engine import train_array
+from sweep.training.plain import train
+from sweep.training.progress import Interrupted, TrainOptions
+
+
+def train_runs(
+    engine: str,
+    runs: Sequence[RunConfig],
+    data: ImageData,
+    device: torch.device,
+    options: Sequence[TrainOptions],
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Trains runs that share `data`: one after another, or with `engine` "array" as one array.
+
+    Yields (index into `runs`, result) as runs end; in place of the result None for a run that was asked to stop.
+    """
+    if engine == "array":
+        yield from train_array(runs, data, device, options)
+        return
+    for index, (run, option) in enumerate(zip(runs, options, strict=True)):
+        try:
+            yield index, train(run, data, device, option)
+        except Interrupted:
+            yield index, None
