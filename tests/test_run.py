@@ -281,8 +281,7 @@ def faulty(tmp_path: Path) -> dict[str, str]:
         "    from launchers import job\n"
         "    good = job.train_tasks\n"
         "    def train_tasks(tasks, pack, stops):\n"
-        "        task, = tasks\n"
-        "        if task.run.bits == 8 and os.environ.get('FAULT'):\n"
+        "        if any(task.run.bits == 8 for task in tasks) and os.environ.get('FAULT'):\n"
         "            raise RuntimeError('no such luck')\n"
         "        return good(tasks, pack, stops)\n"
         "    job.train_tasks = train_tasks\n"
@@ -306,6 +305,53 @@ def test_a_run_that_raises_is_recorded_and_the_others_are_trained(tmp_path: Path
     table = pd.read_parquet(results_dir / "rows").set_index("bits")
     assert len(table) == 6 and (table["status"] == "finished").all()
     assert table.loc[8, "attempt"].tolist() == [2, 2]
+
+
+ARRAYS = ["engine=array", "device=cpu", "workers=2"]
+
+
+def test_arrays_from_the_command_line(tmp_path: Path) -> None:
+    """Arrays of seven and of one; equal to plain runs, and not trained again by these."""
+    arrays, plainly = tmp_path / "r", tmp_path / "plain"
+    sweep = [*SWEEP, "base_width=8", "precision=fp64"]
+    done = run(*sweep, *ARRAYS, "array_size=7", f"results_dir={arrays}", "keep_weights=true")
+    assert run(*sweep, f"results_dir={plainly}").returncode == 0
+    assert done.returncode == 0 and "on cpu array" in done.stdout, done.stdout + done.stderr
+    ours, plain = (pd.read_parquet(each / "rows").set_index("run_id").sort_index() for each in (arrays, plainly))
+    assert sorted(ours["array_size"]) == [1, *[7] * 7]
+    assert set(ours["engine"]) == {"array"} and set(plain["engine"]) == {"plain"}
+    assert (ours["status"] == plain["status"]).all() and (ours["status"] == "diverged").sum() == 4
+    finished = ours["status"] == "finished"
+    assert ours.loc[finished, "train_loss"].to_numpy() == pytest.approx(plain.loc[finished, "train_loss"], rel=1e-12)
+    assert len(list((arrays / "weights").glob("*.pt"))) == 4
+    assert "nothing to do" in run(*sweep, f"results_dir={arrays}").stdout
+
+
+def test_a_killed_array_goes_on_in_halves(tmp_path: Path) -> None:
+    results_dir, whole = tmp_path / "r", tmp_path / "whole"
+    assert run(*LONG, *ARRAYS, f"results_dir={whole}").returncode == 0
+    sweep = start(*LONG, *ARRAYS, f"results_dir={results_dir}", "checkpoint_seconds=0.2", "workers=1")
+    wait_for(lambda: len(list((results_dir / "checkpoints").glob("*.pt"))) >= 4)
+    for pid in worker_pids(results_dir):
+        os.kill(pid, signal.SIGKILL)
+    output, _ = sweep.communicate(timeout=300)
+    assert sweep.returncode == 0 and "in halves now" in output, output
+    different = ["array_size"]
+    one, other = (pd.DataFrame(computed(each)).drop(columns=different) for each in (results_dir, whole))
+    pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(curves(results_dir), curves(whole))
+
+
+def test_an_array_in_which_one_run_raises_trains_the_others(tmp_path: Path, faulty: dict[str, str]) -> None:
+    results_dir = tmp_path / "r"
+    done = run(
+        "-m", *SMALL, *ONE_OPTIMIZER, *ARRAYS, "bits=2,8,32", "seed=0,1", f"results_dir={results_dir}", env=faulty
+    )
+    assert done.returncode == 1
+    table = pd.read_parquet(results_dir / "rows").set_index("bits")
+    assert table.loc[[2, 32], "status"].tolist() == ["finished"] * 4
+    assert table.loc[8, "status"].tolist() == ["failed"] * 2
+    assert (table["attempt"] > 1).any()
 
 
 def test_an_error_that_all_runs_share_stops_the_sweep(tmp_path: Path, faulty: dict[str, str]) -> None:

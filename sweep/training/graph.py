@@ -9,6 +9,11 @@ WARM_UP_CALLS = 3  # real calls, on a side stream as capturing needs it; librari
 COMPILED_SHAPES = 256  # of one function; with PyTorch's 8, later layers would run uncompiled
 
 
+def is_compiled(device: torch.device) -> bool:
+    """Whether arrays on `device` compile what is not a matrix product; on CPUs it does not pay."""
+    return device.type == "cuda"
+
+
 def compile_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` compiled anew for every shape of its arguments."""
     torch._dynamo.config.recompile_limit = COMPILED_SHAPES

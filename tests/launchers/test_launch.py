@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ from tests.launchers.test_packs import tasks
 class Pretence:
     """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs."""
 
-    def __init__(self, sweep_dir: Path, script: list[str]) -> None:
-        self._sweep_dir, self._script = sweep_dir, script
+    def __init__(self, sweep_dir: Path, script: list[str], as_arrays: bool) -> None:
+        self._sweep_dir, self._script, self._as_arrays = sweep_dir, script, as_arrays
         self.submitted: list[list[int]] = []  # seeds of the runs of each pack
         self.attempts: list[int] = []  # of the first run of each pack
         self._new: list[Pack] = []
@@ -35,7 +36,8 @@ class Pretence:
         found = []
         for pack in self._new:
             journal = journal_path(self._sweep_dir, pack.pack_id)
-            record(journal, STARTED, pack.tasks[0].run_id)
+            for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
+                record(journal, STARTED, task.run_id)
             if self._script:
                 found.append(Ended(pack, self._script.pop(0), self._sweep_dir / "log"))
             else:
@@ -62,9 +64,9 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "POLL_S", 0.0)
 
 
-def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: int) -> tuple[Tally, Pretence]:
+def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) -> tuple[Tally, Pretence]:
     sweep_dir = tmp_path / "sweeps" / "s"
-    executor = Pretence(sweep_dir, script)
+    executor = Pretence(sweep_dir, script, settings.get("engine") == "array")
     given = tasks([1.0] * runs)
     one = Launch(given, Settings(results_dir=str(tmp_path), **settings), sweep_dir, 1, executor)  # type: ignore[arg-type]
     one.submit(given)
@@ -87,6 +89,23 @@ def test_what_is_left_is_submitted_again_with_the_next_attempt(cause: str, tmp_p
 def test_a_run_that_needs_much_memory_comes_back_alone(tmp_path: Path) -> None:
     _, executor = follow(tmp_path, [causes.OUT_OF_MEMORY])
     assert executor.submitted == [[0, 1, 2], [0], [1, 2]]
+
+
+@pytest.mark.parametrize("cause", [causes.KILLED, causes.OUT_OF_MEMORY])
+def test_an_array_whose_worker_was_killed_comes_back_in_halves(cause: str, tmp_path: Path) -> None:
+    """Only the run that is killed alone counts deaths, until it has failed."""
+    tally, executor = follow(tmp_path, [cause] * 3, runs=5, engine="array", max_attempts=1, max_out_of_memory=1)
+    assert executor.submitted == [[0, 1, 2, 3, 4], [0, 1], [2, 3, 4], [0], [1], [2], [3, 4]]
+    assert executor.attempts == [1, 2, 2, 3, 3, 3, 3]
+    assert list(tally.ended.values()) == ["finished"] * 5
+    tally, executor = follow(tmp_path / "alone", [cause], runs=1, engine="array", max_attempts=1, max_out_of_memory=1)
+    assert list(tally.errors.values()) == [f"the worker ended 1 times at this run: {cause}"]
+
+
+def test_an_array_that_was_preempted_comes_back_whole(tmp_path: Path) -> None:
+    _, executor = follow(tmp_path, [causes.PREEMPTED, causes.NODE_LOST], runs=4, engine="array")
+    assert executor.submitted == [[0, 1, 2, 3]] * 3
+    assert executor.attempts == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

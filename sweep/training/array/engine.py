@@ -16,7 +16,7 @@ from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
 from sweep.training.evaluate import Evaluation
-from sweep.training.graph import Replayed, graph_pool
+from sweep.training.graph import Replayed, graph_pool, is_compiled
 from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
@@ -53,7 +53,7 @@ class _Array:
     def __init__(self, members: Sequence[_Member], data: ImageData, device: torch.device) -> None:
         self.members, self._data, self._device = members, data, device
         runs = [member.training.run for member in members]
-        self._runs, precision, compiled = runs, runs[0].precision, device.type == "cuda"
+        self._runs, precision, compiled = runs, runs[0].precision, is_compiled(device)
         set_tf32(precision)
         self._state = ArrayState([member.training for member in members], device)
         self._network = ArrayNetwork(self._state, precision, data.classes, compiled)

@@ -178,8 +178,8 @@ def test_runs_of_two_architectures_are_no_array(digit_arrays: ImageArrays) -> No
         as_array(runs, digit_arrays)
 
 
-# Distance of the loss on training batches from float64's, relative, mean of three runs: in the first epoch, at least (for
-# what must not be fp32) and at most, and in the third, by when codes have flipped.
+# Distance of the loss on training batches from float64's, relative, mean of three runs: in the first epoch, at least
+# (for what must not be fp32) and at most, and in the third, by when codes have flipped.
 BOUNDS = {"fp32": (0, 1e-3, 0.01), "tf32": (1e-4, 0.02, 0.05), "bf16": (1e-4, 0.02, 0.08), "fp16": (1e-4, 0.02, 0.08)}
 
 
