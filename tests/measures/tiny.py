@@ -14,23 +14,28 @@ from sweep.models.nin import NiN
 
 
 def random_nin(channels: int = 4, depth: int = 2, inputs: int = 1, seed: int = 0) -> NiN:
-    """In float64 and evaluation mode, with BN statistics and affine parameters that are not those of a fresh one."""
+    """In float64 and evaluation mode, BN with statistics of images, so that it gives many answers."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = NiN(inputs, 10, channels, depth).double().eval()
+        model = NiN(inputs, 10, channels, depth).double()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
-                for tensor, low in ((module.weight, 0.5), (module.bias, -0.5), (module.running_var, 0.5)):
-                    nn.init.uniform_(tensor, low, low + 1)
-                nn.init.uniform_(module.running_mean, -0.5, 0.5)
-    return model
+                nn.init.uniform_(module.weight, 0.5, 1.5)
+                nn.init.uniform_(module.bias, 0.0, 0.2)
+                module.momentum = None  # statistics of all batches seen
+    images = random_images(200, inputs=inputs, seed=seed + 1)
+    with torch.no_grad():
+        model(images.normalize(images.images))
+    return model.eval()
 
 
 def random_images(count: int, side: int = 8, inputs: int = 1, classes: int = 10, seed: int = 0) -> ImageSet:
     drawn = torch.Generator().manual_seed(seed)
-    images = torch.randint(256, (count, side, side, inputs), generator=drawn, dtype=torch.uint8)
+    texture = torch.rand(count, side, side, inputs, generator=drawn)
+    patch = torch.rand(count, 2, 2, inputs, generator=drawn).repeat_interleave(side // 2, 1)
+    images = (255 * (0.2 * texture + 0.8 * patch.repeat_interleave(side // 2, 2))).byte()
     labels = torch.randint(classes, (count,), generator=drawn)
-    return ImageSet(images, labels, lambda batch: (batch.double() / 255 - 0.5).permute(0, 3, 1, 2))
+    return ImageSet(images, labels, lambda batch: (batch.double() / 64 - 2).permute(0, 3, 1, 2))
 
 
 def answered(model: nn.Module, images: ImageSet, wrong: float) -> ImageSet:
