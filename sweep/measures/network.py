@@ -97,10 +97,5 @@ class _Layer:
 def _patches(x: Tensor, kernel: int, stride: int, padding: int) -> Tensor:
     """(K, B, H, W, C) to (K, B, H', W', kernel^2 * C), the kernel's rows first."""
     padded = F.pad(x, (0, 0, padding, padding, padding, padding))
-    height, width = ((size + 2 * padding - kernel) // stride + 1 for size in x.shape[2:4])
-    shifted = [
-        padded[:, :, i : i + stride * (height - 1) + 1 : stride, j : j + stride * (width - 1) + 1 : stride]
-        for i in range(kernel)
-        for j in range(kernel)
-    ]
-    return torch.cat(shifted, dim=4)
+    windows = padded.unfold(2, kernel, stride).unfold(3, kernel, stride)  # (K, B, H', W', C, kernel, kernel)
+    return windows.permute(0, 1, 2, 3, 5, 6, 4).flatten(4)

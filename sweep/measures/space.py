@@ -38,6 +38,7 @@ class WeightSpace:
         self.vector = flatten(model, names)
         parameters = dict(model.named_parameters())
         self.shapes = {name: parameters[name].shape for name in names}
+        self._image_bytes: int | None = None
         self._quantizers = {name: q.requires_grad_(False) for name, q in (quantizers or {}).items()}
 
     def tensors(self, vectors: Tensor) -> dict[str, Tensor]:
@@ -54,7 +55,9 @@ class WeightSpace:
 
     def chunks(self, vectors: Tensor, batch: Tensor, passes: int = 1) -> Iterator[Tensor]:
         """`vectors` (K, omega) in as few parts as the memory allows for the images `batch`."""
-        bytes_per_set = passes * len(batch) * self._bytes_per_image(batch[:1])
+        if self._image_bytes is None:
+            self._image_bytes = self._bytes_per_image(batch[:1])
+        bytes_per_set = passes * len(batch) * self._image_bytes
         yield from vectors.split(max(1, int(self.batching.memory_gb * 1e9 / bytes_per_set)))
 
     def _bytes_per_image(self, image: Tensor) -> int:

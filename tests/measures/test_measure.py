@@ -157,7 +157,7 @@ def test_a_threshold_that_the_unperturbed_model_misses_is_marked(kept: dict[int,
 
 
 def test_the_kept_weights_are_left_alone(kept: dict[int, Any]) -> None:
-    run, data, state, _ = kept[2]
+    state = kept[2][2]
     before = {name: tensor.clone() for name, tensor in state["best"].items()}
     measured(kept, 2)
     assert all(torch.equal(state["best"][name], before[name]) for name in before)
