@@ -44,7 +44,8 @@ def measure(
         `train_loss`, `threshold_missed`; `sigma`, `sigma_mag`, `alpha`, `alpha_mag`, each with `_converged` and
         `_saturated`; the eight of bounds.BOUNDS; `hessian_eigenvalue`, `_converged`, `_iterations`; `linf_box` and
         `linf_subspace` (one value per radius); `history` and `landscape` (lists of records).
-    Scales and the eight measures are None where `threshold_missed`. Raises `ConfigError` where the weights are not
+    Scales and the eight measures are None where `threshold_missed`. The arithmetic is float32, also for runs
+    trained in bf16. Raises `ConfigError` where the weights are not
     those of `run`'s network.
     """
     initial, trained = (model.to(device) for model in load_trained(state, run, data))

@@ -9,7 +9,7 @@ import torch
 from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
-from sweep.measures.bounds import BOUNDS, SCALES
+from sweep.measures.bounds import BOUNDS, SCALES, Bounds
 from sweep.measures.config import make_measure_config
 from sweep.measures.measure import measure
 from sweep.measures.norms import quantization_error
@@ -104,6 +104,16 @@ def test_full_precision_has_no_step_size_and_no_quantization_error(kept: dict[in
     assert row["layers"] == row["step_sizes"] == []
     assert row["quantization_error"] is row["regularizer_uniform"] is row["regularizer_actual"] is None
     assert quantization_error({}) is None
+
+
+def test_the_eight_measures_are_those_of_the_weights_and_scales_found(kept: dict[int, Any]) -> None:
+    """At full precision, raw, where both are at hand."""
+    state, row = kept[32][2], measured(kept, 32)
+    names = [name for name in state["initial"] if name.endswith("0.weight")]
+    w, w0 = (torch.cat([state[of][name].flatten() for name in names]) for of in ("best", "initial"))
+    expected = Bounds(w, w0, 400, make_measure_config(FAST)).printed({name: row[f"raw_{name}"] for name in SCALES})
+    assert {name: row[f"raw_{name}"] for name in BOUNDS} == pytest.approx(expected, rel=1e-12)
+    assert row["raw_distance"] == pytest.approx((w.double() - w0.double()).norm().item(), rel=1e-12)
 
 
 def searched(row: dict[str, Any]) -> dict[str, Any]:

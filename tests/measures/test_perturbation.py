@@ -111,25 +111,25 @@ def test_magnitude_aware_noise() -> None:
         assert magnitude_std(3.0, w, w0, config).tolist() == pytest.approx(expected)
 
 
-def literal_search(excess: Any, config: MeasureConfig) -> tuple[float, list[float]]:
-    """Bisection as in the code of Dziugaite et al. 2020, without its absolute value."""
-    low, high, scales = 0.0, config.search_ceiling, []
+def literal_search(excess: Any, config: MeasureConfig) -> list[tuple[float, float]]:
+    """Scale and displacement of each step, bisecting as the code of Dziugaite et al. 2020, without its abs()."""
+    low, high, steps = 0.0, config.search_ceiling, []
     for step in range(config.search_steps):
         scale = (low + high) / 2
-        scales.append(scale)
         displacement = excess(step, scale)
+        steps.append((scale, displacement))
         if abs(displacement - config.target) < config.tolerance:
             break
         if displacement > config.target:
             high = scale
         else:
             low = scale
-    return scale, scales
+    return steps
 
 
 def literal_sigma(
     model: nn.Module, w0: Tensor, images: ImageSet, config: MeasureConfig, mag: bool
-) -> tuple[float, list[float]]:
+) -> list[tuple[float, float]]:
     names = counted_names(model)
     w = torch.cat([model.get_parameter(name).detach().flatten() for name in names])
     before = literal_correct(model, names, w, images) / len(images)
@@ -145,6 +145,15 @@ def literal_sigma(
         return (before if config.threshold == "drop" else 1) - after
 
     return literal_search(excess, config)
+
+
+def assert_same_search(result: SearchResult, literal: list[tuple[float, float]], images: int) -> None:
+    assert result.value == literal[-1][0]
+    assert [step.scale for step in result.history] == [scale for scale, _ in literal]
+    for step, (_, displacement) in zip(result.history, literal, strict=True):
+        unseen = 1 - step.excess.images / images
+        assert step.excess.low - 1e-12 <= displacement <= step.excess.high + 1e-12
+        assert step.excess.high - step.excess.low <= unseen + 1e-12
 
 
 CASES = [
@@ -163,9 +172,7 @@ def test_sigma_is_that_of_the_literal_search(settings: dict[str, Any], mag: bool
     w0 = 0.5 * torch.ones(len(counted_space(model).vector), dtype=torch.float64)
     searches = Searches(counted_space(model, Batching(images=4)), w0, images, config)
     result = searches.sigma_mag() if mag else searches.sigma()
-    value, scales = literal_sigma(model, w0, images, config, mag)
-    assert result.value == value
-    assert [step.scale for step in result.history] == scales
+    assert_same_search(result, literal_sigma(model, w0, images, config, mag), len(images))
     assert any(step.excess.images < len(images) for step in result.history)
 
 
@@ -204,16 +211,16 @@ def test_alpha_is_that_of_the_literal_search(settings: dict[str, Any], mag: bool
     model, images = random_nin(channels=2), answered(random_nin(channels=2), random_images(40), wrong=0.1)
     small = {"restarts": 2, "search_steps": 5, "ascent_steps": 3, "ascent_images": 16, "search_ceiling": 0.5}
     config = make_measure_config(small | settings)
-    searches = Searches(counted_space(model, Batching(4, 1e-9)), torch.zeros(1), images, config)
+    searches = Searches(counted_space(model, Batching(40, 1e-9)), torch.zeros(1), images, config)
     result = searches.alpha_mag() if mag else searches.alpha()
     names = counted_names(model)
     w = torch.cat([model.get_parameter(name).detach().flatten() for name in names])
     before = literal_correct(model, names, w, images)
-    value, scales = literal_search(
+    literal = literal_search(
         lambda step, alpha: (before - literal_ascent(model, images, config, step, alpha, mag)) / len(images), config
     )
-    assert result.value == value
-    assert [step.scale for step in result.history] == scales
+    assert_same_search(result, literal, len(images))
+    assert all(step.excess.images == len(images) for step in result.history)
 
 
 @pytest.mark.parametrize("search", ["sigma", "sigma_mag", "alpha", "alpha_mag"])
