@@ -144,7 +144,7 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
     return int(value)
 
 
-def _number(name: str, value: object, low: float, low_open: bool = False) -> float:
+def check_number(name: str, value: object, low: float, low_open: bool = False) -> float:
     bounds = f"a number {'above' if low_open else 'from'} {low:g}"
     try:
         number = float(value)  # type: ignore[arg-type]  # YAML reads 1e-4 as a string
@@ -155,7 +155,7 @@ def _number(name: str, value: object, low: float, low_open: bool = False) -> flo
     return number
 
 
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
     if str(value) not in choices:
         raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{did_you_mean(str(value), choices)}")
     return str(value)
@@ -203,25 +203,25 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "data_sha256": _text,
     "train_subset": lambda n, v: check_integer(n, v, 0),
     "test_subset": lambda n, v: check_integer(n, v, 0),
-    "augmentation": lambda n, v: _choice(n, v, AUGMENTATIONS),
-    "model": lambda n, v: _choice(n, v, MODELS),
+    "augmentation": lambda n, v: check_choice(n, v, AUGMENTATIONS),
+    "model": lambda n, v: check_choice(n, v, MODELS),
     "base_width": lambda n, v: check_integer(n, v, 1),
     "width": lambda n, v: check_integer(n, v, 1),
     "depth": lambda n, v: check_integer(n, v, 1),
-    "quantizer": lambda n, v: _choice(n, v, QUANTIZERS),
+    "quantizer": lambda n, v: check_choice(n, v, QUANTIZERS),
     "bits": _bits,
-    "first_last": lambda n, v: _choice(n, v, FIRST_LAST),
+    "first_last": lambda n, v: check_choice(n, v, FIRST_LAST),
     "step_size_weight_decay": check_boolean,
-    "optimizer": lambda n, v: _choice(n, v, OPTIMIZERS),
-    "lr": lambda n, v: _number(n, v, 0, low_open=True),
-    "weight_decay": lambda n, v: _number(n, v, 0),
-    "momentum": lambda n, v: _number(n, v, 0),
+    "optimizer": lambda n, v: check_choice(n, v, OPTIMIZERS),
+    "lr": lambda n, v: check_number(n, v, 0, low_open=True),
+    "weight_decay": lambda n, v: check_number(n, v, 0),
+    "momentum": lambda n, v: check_number(n, v, 0),
     "epochs": lambda n, v: check_integer(n, v, 1),
     "batch_size": lambda n, v: check_integer(n, v, 2),
-    "lr_gamma": lambda n, v: _number(n, v, 0, low_open=True),
+    "lr_gamma": lambda n, v: check_number(n, v, 0, low_open=True),
     "eval_every_epochs": lambda n, v: check_integer(n, v, 1),
     "eval_every_epochs_late": lambda n, v: check_integer(n, v, 1),
-    "precision": lambda n, v: _choice(n, v, PRECISIONS),
+    "precision": lambda n, v: check_choice(n, v, PRECISIONS),
     "seed": lambda n, v: check_integer(n, v, 0, 2**31 - 1),
 }
 
@@ -254,14 +254,14 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
     counts = ("threads", "stop_after_same_error", *(name for name in SETTING_KEYS if name.startswith("max_")))
     checked: dict[str, Any] = {
         "results_dir": str(values["results_dir"]),
-        "device": _choice("device", values["device"], ("auto", "cpu", "cuda")),
-        "engine": _choice("engine", values["engine"], ("auto", "plain", "array")),
+        "device": check_choice("device", values["device"], ("auto", "cpu", "cuda")),
+        "engine": check_choice("engine", values["engine"], ("auto", "plain", "array")),
         "workers": check_integer("workers", values["workers"], 0),
         "array_size": check_integer("array_size", values["array_size"], 0),
-        "gpu_memory_gb": _number("gpu_memory_gb", values["gpu_memory_gb"], 0),
-        "rerun": _choice("rerun", values["rerun"], ("missing", "stale")),
+        "gpu_memory_gb": check_number("gpu_memory_gb", values["gpu_memory_gb"], 0),
+        "rerun": check_choice("rerun", values["rerun"], ("missing", "stale")),
         **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
         **{name: check_integer(name, values[name], 1) for name in counts},
-        **{name: _number(name, values[name], 0, low_open=True) for name in positive},
+        **{name: check_number(name, values[name], 0, low_open=True) for name in positive},
     }
     return Settings(**checked, study=study)

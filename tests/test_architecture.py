@@ -16,6 +16,7 @@ ORDER = [
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},
+    {"sweep.measures"},
     {"sweep.rows", "sweep.provenance"},
     {"sweep.compact", "sweep.tables"},
     {"sweep.search"},

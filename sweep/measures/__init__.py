@@ -1,0 +1,1 @@
+"""Flatness of trained networks: norms, PAC-Bayes and sharpness measures, curvature, loss landscapes."""

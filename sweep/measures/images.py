@@ -1,0 +1,40 @@
+"""The training images that measures are taken on."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sweep.data.device import ImageData
+from sweep.measures.noise import generator
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images on the device, without augmentation."""
+
+    images: Tensor  # (N, H, W, C) uint8
+    labels: Tensor  # (N,) int64
+    normalize: Callable[[Tensor], Tensor]  # uint8 (B, H, W, C) to float (B, C, H, W)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batches(self, size: int, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self), size):
+            images = self.normalize(self.images[start : start + size])
+            yield images.to(dtype), self.labels[start : start + size]
+
+    def subset(self, count: int, *key: int | str) -> "ImageSet":
+        """`count` images drawn without replacement by a generator of `key`; all where `count` is 0 or too large."""
+        if not 0 < count < len(self):
+            return self
+        drawn = torch.randperm(len(self), generator=generator("images", *key))[:count]
+        index = drawn.sort().values.to(self.labels.device)
+        return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
+
+
+def training_images(data: ImageData) -> ImageSet:
+    return ImageSet(data.train.images, data.train.labels, data.normalize)
