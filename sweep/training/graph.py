@@ -1,6 +1,7 @@
 """Fewer launches: functions compiled per shape, and a training step captured in a CUDA graph and replayed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,44 +21,56 @@ def compile_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     return torch.compile(function, dynamic=False)
 
 
+class GraphMemory:
+    """What the captured steps of one training share, for they never run at the same time: a pool and a stream."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.pool = torch.cuda.graph_pool_handle()
+        self.side = torch.cuda.Stream(device)  # one: the allocator keeps what it freed for the stream that had it
+
+
 class Replayed:
-    """A step that takes and returns nothing: it reads and changes only tensors that stay where they are.
+    """A step that takes and returns nothing: it reads and changes only tensors that stay where they are."""
 
-    Steps made with one `pool` share the memory of their intermediate results: they never run at the same time.
-    """
-
-    def __init__(self, step: Callable[[], None], device: torch.device, pool: Any) -> None:
-        self._step, self._device, self._pool = step, device, pool
+    def __init__(self, step: Callable[[], None], memory: GraphMemory) -> None:
+        self._step, self._memory = step, memory
         self._calls = 0
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
-        if self._device.type != "cuda":
-            self._step()
-        elif self._calls < WARM_UP_CALLS:
+        if self._calls < WARM_UP_CALLS:
             self._calls += 1
             self._on_side_stream()
-        else:
-            if self._graph is None:
-                self._graph = self._capture()
-            self._graph.replay()
+            return
+        if self._graph is None:
+            self._graph = self._capture()
+        self._graph.replay()
 
     def _on_side_stream(self) -> None:
-        current, side = torch.cuda.current_stream(self._device), torch.cuda.Stream(self._device)
+        current, side = torch.cuda.current_stream(self._memory.device), self._memory.side
         side.wait_stream(current)
         with torch.cuda.stream(side):
             self._step()
         current.wait_stream(side)
 
     def _capture(self) -> torch.cuda.CUDAGraph:
-        torch.cuda.synchronize(self._device)
+        torch.cuda.synchronize(self._memory.device)
         torch.cuda.empty_cache()  # what warming up left would lie beside the graph's own memory
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
+        with torch.cuda.graph(graph, pool=self._memory.pool):
             self._step()
         return graph
 
 
-def graph_pool(device: torch.device) -> Any:
-    """Memory for captured steps to share; None where nothing is captured."""
-    return torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+def replayed(
+    step: Callable[[int], None], sizes: Iterable[int], memory: GraphMemory | None
+) -> dict[int, Callable[[], None]]:
+    """`step` for each batch size, captured where there is `memory` for it."""
+    calls = {size: partial(step, size) for size in set(sizes)}
+    return {size: Replayed(call, memory) if memory else call for size, call in calls.items()}
+
+
+def graph_memory(device: torch.device) -> GraphMemory | None:
+    """None where nothing can be captured."""
+    return GraphMemory(device) if device.type == "cuda" else None

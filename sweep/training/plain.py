@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from sweep.models import build_model
 from sweep.quantizers import keep_positive, quantize, step_sizes
 from sweep.training.checkpoint import load_checkpoint, save_tensors
 from sweep.training.evaluate import evaluate
-from sweep.training.graph import Replayed, graph_pool
+from sweep.training.graph import graph_memory, replayed
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
@@ -91,10 +90,8 @@ class _Epochs:
         self._evaluated = set(evaluated_epochs(run))
         self._batches = EpochBatches(training.data, [run.seed], run.batch_size)
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
-        captured = device.type == "cuda" and not (run.precision == "fp16" and run.optimizer == "rmsprop")
-        step = {size: partial(self._step, size) for size in set(self._batches.sizes)}
-        pool = graph_pool(device)
-        self._steps = {size: Replayed(step[size], device, pool) if captured else step[size] for size in step}
+        can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
+        self._steps = replayed(self._step, self._batches.sizes, graph_memory(device) if can_capture else None)
 
     def train_epoch(self, after_step: Callable[[], None]) -> None:
         """The rest of the current epoch, then its record; `after_step` may raise to interrupt."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
 from sweep.training.evaluate import Evaluation
-from sweep.training.graph import Replayed, graph_pool, is_compiled
+from sweep.training.graph import GraphMemory, graph_memory, is_compiled, replayed
 from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
@@ -61,10 +60,10 @@ class _Array:
         seeds = sorted({run.seed for run in runs})
         self._batches = EpochBatches(data, seeds, runs[0].batch_size)
         self._member_row = torch.tensor([seeds.index(run.seed) for run in runs], device=device)
-        pool = graph_pool(device)
-        self._steps = {size: Replayed(partial(self._step, size), device, pool) for size in set(self._batches.sizes)}
+        memory = graph_memory(device)
+        self._steps = replayed(self._step, self._batches.sizes, memory)
         self._evaluations = [
-            _SplitEvaluation(self._network, data, split, len(members), pool) for split in (data.train, data.test)
+            _SplitEvaluation(self._network, data, split, len(members), memory) for split in (data.train, data.test)
         ]
         self._evaluated = set(evaluated_epochs(runs[0]))
         self._index = {id(member): index for index, member in enumerate(members)}
@@ -136,7 +135,9 @@ class _Array:
 class _SplitEvaluation:
     """Loss and accuracy of every member on one split of clean images."""
 
-    def __init__(self, network: ArrayNetwork, data: ImageData, split: Split, members: int, pool: Any) -> None:
+    def __init__(
+        self, network: ArrayNetwork, data: ImageData, split: Split, members: int, memory: GraphMemory | None
+    ) -> None:
         self._network, self._data, self._split = network, data, split
         device = split.labels.device
         self._position = torch.zeros((), dtype=torch.int64, device=device)
@@ -144,7 +145,7 @@ class _SplitEvaluation:
         self._loss = torch.zeros(members, dtype=torch.float64, device=device)
         self._right = torch.zeros(members, dtype=torch.int64, device=device)
         self._sizes = [min(EVALUATION_BATCH, len(split) - start) for start in range(0, len(split), EVALUATION_BATCH)]
-        self._steps = {size: Replayed(partial(self._step, size), device, pool) for size in set(self._sizes)}
+        self._steps = replayed(self._step, self._sizes, memory)
 
     def run(self) -> list[Evaluation]:
         for tensor in (self._position, self._loss, self._right):
