@@ -9,13 +9,12 @@ import torch
 
 from sweep.config import MEMBER_FIELDS, RunConfig, array_key
 from sweep.cost import evaluated_epochs
-from sweep.data.device import EpochBatches, ImageData, Split
-from sweep.training.array.memory import EVALUATION_BATCH
+from sweep.data.device import EpochBatches, ImageData
+from sweep.training.array.evaluation import SplitEvaluation
 from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
-from sweep.training.evaluate import Evaluation
-from sweep.training.graph import GraphMemory, graph_memory, is_compiled, replayed
+from sweep.training.graph import graph_memory, is_compiled, replayed
 from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
@@ -36,7 +35,8 @@ class _Member:
         self.options = options
         resume(self.training, options)
         self.reported = report(self.training, options, 0)
-        self.stopped = False
+        self.stopped = False  # asked to
+        self.is_over = False  # and its result is known
 
     @property
     def left(self) -> bool:
@@ -63,7 +63,7 @@ class _Array:
         memory = graph_memory(device)
         self._steps = replayed(self._step, self._batches.sizes, memory)
         self._evaluations = [
-            _SplitEvaluation(self._network, data, split, len(members), memory) for split in (data.train, data.test)
+            SplitEvaluation(self._network, data, split, len(members), memory) for split in (data.train, data.test)
         ]
         self._evaluated = set(evaluated_epochs(runs[0]))
         self._index = {id(member): index for index, member in enumerate(members)}
@@ -110,11 +110,11 @@ class _Array:
                 training.best_weights = {k: v.clone() for k, v in training.model.state_dict().items()}
 
     def add_seconds(self) -> None:
-        """Shares the time since the last call among the members."""
+        """Shares the time since the last call among the members whose result is not known yet."""
         now = time.monotonic()
-        share = (now - self._clock) / len(self.members)
-        for member in self.members:
-            member.training.progress.seconds += share
+        sharing = [member for member in self.members if not member.is_over]
+        for member in sharing:
+            member.training.progress.seconds += (now - self._clock) / len(sharing)
         self._clock = now
 
     def save(self, members: Sequence[_Member]) -> None:
@@ -130,41 +130,6 @@ class _Array:
         progress = member.training.progress
         batches = progress.epoch * len(self._batches.sizes) + progress.step
         self._state.store(self._index[id(member)], member.training, batches)
-
-
-class _SplitEvaluation:
-    """Loss and accuracy of every member on one split of clean images."""
-
-    def __init__(
-        self, network: ArrayNetwork, data: ImageData, split: Split, members: int, memory: GraphMemory | None
-    ) -> None:
-        self._network, self._data, self._split = network, data, split
-        device = split.labels.device
-        self._position = torch.zeros((), dtype=torch.int64, device=device)
-        self._range = torch.arange(EVALUATION_BATCH, device=device)
-        self._loss = torch.zeros(members, dtype=torch.float64, device=device)
-        self._right = torch.zeros(members, dtype=torch.int64, device=device)
-        self._sizes = [min(EVALUATION_BATCH, len(split) - start) for start in range(0, len(split), EVALUATION_BATCH)]
-        self._steps = replayed(self._step, self._sizes, memory)
-
-    def run(self) -> list[Evaluation]:
-        for tensor in (self._position, self._loss, self._right):
-            tensor.zero_()
-        for size in self._sizes:
-            self._steps[size]()
-        count = len(self._split)
-        return [
-            Evaluation(loss / count, right / count)
-            for loss, right in zip(self._loss.tolist(), self._right.tolist(), strict=True)
-        ]
-
-    def _step(self, size: int) -> None:
-        index = self._position + self._range[:size]
-        images = self._data.standardize(self._split.images.index_select(0, index))
-        loss, right = self._network.evaluate(images, self._split.labels.index_select(0, index))
-        self._loss += loss
-        self._right += right
-        self._position += size
 
 
 def train_array(
@@ -200,12 +165,22 @@ def _train_group(
     while opened:
         live = [member for member in opened.values() if member.left]
         if live:
-            if array is None or len(live) * 2 <= len(array.members):  # else the others cost less than a new array
-                array = _Array(live, data, device)
+            array = _array_of(live, array, data, device)
             with suppress(_Stopped):
                 array.train_epoch(_AfterStep(array))
         for index in [index for index, member in opened.items() if not member.left]:
-            yield index, _result(opened.pop(index), array, size)
+            member = opened.pop(index)
+            member.is_over = True
+            yield index, _result(member, array, size)
+
+
+def _array_of(live: Sequence[_Member], before: _Array | None, data: ImageData, device: torch.device) -> _Array:
+    """A smaller array once half of the members are over; until then they cost less than a new one."""
+    if before is not None and len(live) * 2 > len(before.members):
+        return before
+    for member in live if before is not None else ():
+        before.store(member)  # type: ignore[union-attr]
+    return _Array(live, data, device)
 
 
 class _AfterStep:

@@ -1,5 +1,6 @@
 """The array engine against the plain one, member by member, and every member alone against itself in an array."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,26 @@ def test_a_diverged_member_leaves_the_others_unchanged(digit_arrays: ImageArrays
         assert one is not None and one | {"array_size": 4} == other
         ours, theirs = kept(tmp_path / "mixed", run), kept(tmp_path / "alone", run)
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_members_go_on_in_a_smaller_array_when_most_have_diverged(digit_arrays: ImageArrays, tmp_path: Path) -> None:
+    good = members(2, precision="fp32")
+    bad = [tiny_run(base_width=5, epochs=6, augmentation="flip", bits=32, lr=1e30, seed=seed) for seed in range(3)]
+    alone = as_array(good, digit_arrays, tmp_path / "alone")
+    mixed = as_array([*bad, *good], digit_arrays, tmp_path / "mixed")
+    assert [result and result["status"] for result in mixed] == ["diverged"] * 3 + ["finished"] * 2
+    for one, other in zip(mixed[3:], alone, strict=True):
+        assert one is not None and one | {"array_size": 2} == other
+
+
+def test_the_time_of_an_array_is_shared_among_its_members(digit_arrays: ImageArrays) -> None:
+    runs = [*members(3, precision="fp32"), tiny_run(base_width=5, epochs=6, augmentation="flip", bits=32, lr=1e30)]
+    data = data_of(runs, digit_arrays)
+    started = time.monotonic()
+    results = dict(train_array(runs, data, CPU, [TrainOptions("test")] * 4))
+    seconds = [result["seconds"] for result in results.values() if result]
+    assert 0 < min(seconds) < max(seconds) and len(set(seconds)) == 2  # the diverged one was over before
+    assert sum(seconds) <= time.monotonic() - started
 
 
 @pytest.mark.parametrize("calls", [1, 4, 6, 23])  # of 4 steps an epoch: in the first, at its end, in the second, ...
