@@ -12,8 +12,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "seconds": 2.0, "train_size": 50_000, "test_size": 10_000, "epochs": 5,
     },
     "cpu": {
-        "precisions": "fp32,bf16", "sizes": "1,2,4", "members_of_others": 4, "batch_size": 16,
-        "seconds": 0.3, "train_size": 1_024, "test_size": 256, "epochs": 1,
+        "precisions": "fp32,bf16", "sizes": "1,2", "members_of_others": 2, "batch_size": 16,
+        "seconds": 0.3, "train_size": 512, "test_size": 256, "epochs": 1,
     },
 }  # fmt: skip
 COUNTS = {

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -13,28 +14,28 @@ MIN_STEPS = 2
 class StepClock:
     """Asked after every training step whether to stop; waits for a GPU only where a count of steps begins or ends."""
 
-    def __init__(self, seconds: float, device: torch.device) -> None:
-        self._seconds, self._device = seconds, device
+    def __init__(self, seconds: float, device: torch.device, timer: Callable[[], float] = time.perf_counter) -> None:
+        self._seconds, self._device, self._timer = seconds, device, timer
         self._warm_up = WARM_UP_STEPS[device.type]
         self._calibrated = self._warm_up + CALIBRATION_STEPS[device.type]
         self._end = math.inf
-        self._count = 0
+        self.count = 0
         self._at: dict[int, float] = {}
 
     def __call__(self) -> bool:
-        self._count += 1
-        if self._count in (self._warm_up, self._calibrated, self._end):
-            self._at[self._count] = self._now()
-        if self._count == self._calibrated:
+        self.count += 1
+        if self.count in (self._warm_up, self._calibrated, self._end):
+            self._at[self.count] = self._now()
+        if self.count == self._calibrated:
             calibrated_s = self._step_s(self._warm_up, self._calibrated)
-            self._end = self._count + max(MIN_STEPS, math.ceil(self._seconds / calibrated_s))
-        return self._count == self._end
+            self._end = self.count + max(MIN_STEPS, math.ceil(self._seconds / calibrated_s))
+        return self.count == self._end
 
     def step_s(self) -> float:
         """Mean over the steps that were timed. Raises `RuntimeError` where training ended before they were."""
-        if self._count != self._end:
-            raise RuntimeError(f"training ended after {self._count} steps, before it was timed")
-        return self._step_s(self._calibrated, self._count)
+        if self.count != self._end:
+            raise RuntimeError(f"training ended after {self.count} steps, before it was timed")
+        return self._step_s(self._calibrated, self.count)
 
     def _step_s(self, first: int, last: int) -> float:
         return (self._at[last] - self._at[first]) / (last - first)
@@ -42,4 +43,4 @@ class StepClock:
     def _now(self) -> float:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+        return self._timer()

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.engines import ceilings, timing
+from benchmarks.engines import ceilings
 from benchmarks.engines.__main__ import main
 from benchmarks.engines.accuracy import float64_error
 from benchmarks.engines.images import facts_of, random_images
@@ -131,10 +131,9 @@ def test_a_step_of_an_array_is_one_step_of_the_clock() -> None:
     assert len(asked) == 5
 
 
-def test_the_clock_times_only_steps_after_warming_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_times_only_steps_after_warming_up() -> None:
     now = [0.0]
-    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
-    clock = StepClock(seconds=10.0, device=CPU)
+    clock = StepClock(seconds=10.0, device=CPU, timer=lambda: now[0])
     for step_s in (100.0, 2.0, *[4.0] * 4):  # warming up, calibrating, timed
         now[0] += step_s
         assert not clock()
