@@ -15,7 +15,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -72,7 +71,7 @@ def time_here(name: str, precision: str, seconds: float) -> Step:
     base = base_run(8, 2, case.batch_size, precision, base_width=case.base_width, train_subset=4 * case.batch_size)
     arrays = digits.load(DataSource("digits", "digits", ""), Path()) if case.digits else random_images(512, 8)
     runs = (mixed if case.members > 1 else solo)(base, case.members)
-    data, clock = ImageData(arrays, base, CPU), StepClock(seconds, CPU, time.process_time)
+    data, clock = ImageData(arrays, base, CPU), StepClock(seconds, CPU)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     case.train(runs, data, CPU, clock)
     after = resource.getrusage(resource.RUSAGE_SELF)

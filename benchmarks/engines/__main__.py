@@ -50,11 +50,14 @@ def main(arguments: list[str]) -> Rows:
 
 
 def _cases(given: argparse.Namespace, architecture: tuple[int, int], images: int, device: torch.device) -> list[Case]:
+    known = variants(device, given.sizes, given.members_of_others)
+    if unknown := set(given.variants) - {variant.name for variant in known}:
+        sys.exit(f"--variants {', '.join(unknown)}: allowed are {', '.join(variant.name for variant in known)}")
     whole_batches = images // given.batch_size * given.batch_size
     return [
         Case(variant, base_run(*architecture, given.batch_size, precision, train_subset=whole_batches), members)
         for precision in given.precisions
-        for variant in variants(device, given.sizes, given.members_of_others)
+        for variant in known
         for members in variant.sizes
         if not given.variants or variant.name in given.variants
     ]

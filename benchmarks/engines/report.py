@@ -23,7 +23,8 @@ COLUMNS = {
 NOTES = """\
 Model-epochs per hour = 3600 * K / (S * seconds per step), K members, S = ceil(50,000 / batch size) steps per epoch:
 the median over the repeats, with the lowest and the highest; every repeat builds each variant anew, one after the
-other. Only training steps of whole batches are timed. `times_loop`: as often as `loop+loader` at the same precision.
+other. Only training steps of whole batches are timed; on a CPU, seconds are those of the process, on one thread.
+`times_loop`: how many times as fast as `loop+loader` at the same precision, the median of ratios within a repeat.
 TFLOP/s: 2 * 3 * MACs. TB/s: the bytes that the variant's passes move if no cache holds them (benchmarks/engines/
 traffic.py); ceilings are of one large matrix product and one large copy in the same process. `float64_error`: largest
 relative error of a mean loss over two epochs of a small network against the plain engine in float64 on the CPU, for

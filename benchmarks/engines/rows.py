@@ -21,12 +21,11 @@ def rows_of(
     cases: Sequence[Case], facts: DataFacts, flops: dict[str, float], copy_bytes_per_s: float
 ) -> list[dict[str, Any]]:
     """`flops`: by precision, the ceiling measured; speeds are None for a variant that failed."""
-    baseline = {case.base.precision: _median_speed(case) for case in cases if case.variant.name == BASELINE}
+    baseline = {case.base.precision: case for case in cases if case.variant.name == BASELINE}
     found = []
     for case in cases:
-        speed, of_loop = _median_speed(case), baseline.get(case.base.precision)
         row = _identity(case) | _speeds(case, facts)
-        row["times_loop"] = speed / of_loop if speed and of_loop else None
+        row["times_loop"] = _times(case, baseline.get(case.base.precision))
         row |= {"ceiling_tflops": flops[case.base.precision] / 1e12, "ceiling_tb_per_s": copy_bytes_per_s / 1e12}
         found.append(row)
     return found
@@ -42,8 +41,12 @@ def _identity(case: Case) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _median_speed(case: Case) -> float | None:
-    return model_epochs_per_h(case, statistics.median(case.step_s)) if case.step_s else None
+def _times(case: Case, baseline: Case | None) -> float | None:
+    """How many times as fast as `baseline`: the median of ratios within a repeat."""
+    if baseline is None or not case.step_s or not baseline.step_s:
+        return None
+    pairs = zip(case.step_s, baseline.step_s, strict=False)  # one that failed has fewer repeats
+    return statistics.median(of_baseline * case.members / own for own, of_baseline in pairs)
 
 
 def _speeds(case: Case, facts: DataFacts) -> dict[str, float | None]:

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.engines import ceilings
-from benchmarks.engines.__main__ import main
+from benchmarks.engines import ceilings, timing
+from benchmarks.engines.__main__ import _cases, main
 from benchmarks.engines.accuracy import float64_error
 from benchmarks.engines.images import facts_of, random_images
 from benchmarks.engines.loop import Curve, Stop, memory_epochs, train_loop
 from benchmarks.engines.lsq_of_ops import fake_quantize
 from benchmarks.engines.measure import Case, run_cases
+from benchmarks.engines.options import parse
 from benchmarks.engines.ours import train_members
 from benchmarks.engines.rows import model_epochs_per_h, rows_of
 from benchmarks.engines.timing import StepClock
@@ -48,6 +49,11 @@ def test_every_variant_has_a_row_and_trains_the_same(tmp_path: Path, monkeypatch
     assert len(pd.read_parquet(tmp_path / "engines.parquet")) == len(rows)
     table = (tmp_path / "engines.md").read_text()
     assert all(f"\n| {name} | fp64 |" in table for name in ON_CPU)
+
+
+def test_an_unknown_variant_is_named_with_those_that_exist() -> None:
+    with pytest.raises(SystemExit, match=r"--variants triton: allowed are loop\+loader, .*, array"):
+        _cases(parse(["--device", "cpu", "--variants", "triton"], ""), (8, 2), 128, CPU)
 
 
 def changed(train: partial[list[Curve]], runs: Sequence[RunConfig], *rest: object) -> list[Curve]:
@@ -106,6 +112,15 @@ def test_figures_of_a_row() -> None:
     assert row["tflops"] == pytest.approx(2 * 6 * 50.2e6 * 128 / 0.2 / 1e12, rel=1e-3)
 
 
+def test_times_loop_compares_within_repeats() -> None:
+    base = base_run(8, 2, 128, "fp32")
+    every = variants(CPU, (2,), 2)
+    loop = Case(every[0], base, 1, step_s=[1.0, 2.0, 8.0])
+    array = Case(every[-1], base, 2, step_s=[1.0, 1.0, 2.0])
+    rows = rows_of([loop, array], facts_of(random_images(1, 1)), {"fp32": 1e12}, 1e11)
+    assert [row["times_loop"] for row in rows] == [1.0, 4.0]  # of 2, 4 and 8
+
+
 def test_a_variant_that_fails_is_a_row_with_its_error() -> None:
     def fail(runs: Sequence[RunConfig], data: ImageData, device: torch.device, stop: Stop) -> list[Curve]:
         raise torch.OutOfMemoryError("no | memory\nand more")
@@ -131,9 +146,10 @@ def test_a_step_of_an_array_is_one_step_of_the_clock() -> None:
     assert len(asked) == 5
 
 
-def test_the_clock_times_only_steps_after_warming_up() -> None:
+def test_the_clock_times_only_steps_after_warming_up(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    clock = StepClock(seconds=10.0, device=CPU, timer=lambda: now[0])
+    monkeypatch.setattr(timing.time, "process_time", lambda: now[0])
+    clock = StepClock(seconds=10.0, device=CPU)
     for step_s in (100.0, 2.0, *[4.0] * 4):  # warming up, calibrating, timed
         now[0] += step_s
         assert not clock()
