@@ -1,10 +1,10 @@
 """The most that a device does: of a large matrix product, and of a large copy."""
 
-import time
 from collections.abc import Callable
 
 import torch
 
+from benchmarks.engines.timing import now_s
 from sweep.training.precision import OPERANDS, set_tf32
 
 MATRIX_SIZE = {"cuda": 8192, "cpu": 2048}
@@ -16,11 +16,9 @@ def best_s(work: Callable[[], object], device: torch.device) -> float:
     """The shortest of `REPEATS` times, after one to warm up."""
     times = []
     for _ in range(REPEATS + 1):
-        started = time.perf_counter()
+        started = now_s(device)
         work()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - started)
+        times.append(now_s(device) - started)
     return min(times[1:])
 
 

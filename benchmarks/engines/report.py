@@ -78,7 +78,7 @@ def _section(rows: Sequence[dict[str, Any]], architecture: tuple[int, int]) -> s
     lines = "\n".join("| " + " | ".join(cells) + " |" for cells in body)
     products = {row["precision"]: f"{row['ceiling_tflops']:.3g} TFLOP/s ({row['precision']})" for row in own}
     return (
-        f"## width {architecture[0]}, depth {architecture[1]}\n\n"
+        f"## width {architecture[0]}, depth {architecture[1]}, batch {own[0]['batch_size']}\n\n"
         f"Ceilings: products {', '.join(products.values())}; copy {own[0]['ceiling_tb_per_s']:.3g} TB/s.\n\n{lines}"
     )
 

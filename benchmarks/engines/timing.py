@@ -27,7 +27,7 @@ class StepClock:
     def __call__(self) -> bool:
         self.count += 1
         if self.count in (self._warm_up, self._calibrated, self._end):
-            self._at[self.count] = self._now()
+            self._at[self.count] = now_s(self._device)
         if self.count == self._calibrated:
             calibrated_s = self._step_s(self._warm_up, self._calibrated)
             self._end = self.count + max(MIN_STEPS, math.ceil(self._seconds / calibrated_s))
@@ -42,8 +42,10 @@ class StepClock:
     def _step_s(self, first: int, last: int) -> float:
         return (self._at[last] - self._at[first]) / (last - first)
 
-    def _now(self) -> float:
-        if self._device.type == "cpu":
-            return time.process_time()
-        torch.cuda.synchronize(self._device)
-        return time.perf_counter()
+
+def now_s(device: torch.device) -> float:
+    """After what `device` was given to do."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()
