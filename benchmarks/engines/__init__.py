@@ -1,0 +1,1 @@
+"""Training speed of the engines against other ways to train the same networks."""
