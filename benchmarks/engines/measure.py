@@ -14,6 +14,8 @@ from benchmarks.engines.variants import Variant
 from sweep.config import RunConfig
 from sweep.cost import DataFacts
 from sweep.data.device import ImageData
+from sweep.training.array.memory import predicted_bytes
+from sweep.training.graph import is_compiled
 
 
 @dataclass
@@ -76,12 +78,7 @@ def _forget(device: torch.device) -> None:
 def _predicted_bytes(case: Case, facts: DataFacts, device: torch.device) -> int | None:
     if case.variant.name != "array":
         return None
-    try:
-        from sweep.training.array.memory import predicted_bytes
-    except ImportError:
-        return None
-    predicted: int = predicted_bytes(case.base, facts, case.members, device.type == "cuda")
-    return predicted
+    return predicted_bytes(case.base, facts, case.members, is_compiled(device))
 
 
 def _add_error(case: Case, found: dict[tuple[str, str], float], device: torch.device) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 WARM_UP_CALLS = 3  # real calls, on a side stream as capturing needs it; libraries choose their kernels in them
-COMPILED_SHAPES = 256  # of one function; with PyTorch's 8, later layers would run uncompiled
+COMPILED_SHAPES = 10_000  # of one function in one process; at PyTorch's 8, later layers would run uncompiled
 
 
 def is_compiled(device: torch.device) -> bool:
@@ -18,6 +18,7 @@ def is_compiled(device: torch.device) -> bool:
 def compile_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function` compiled anew for every shape of its arguments."""
     torch._dynamo.config.recompile_limit = COMPILED_SHAPES
+    torch._dynamo.config.accumulated_recompile_limit = COMPILED_SHAPES
     return torch.compile(function, dynamic=False)
 
 
