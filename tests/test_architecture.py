@@ -12,7 +12,7 @@ from sweep.run import KEYS
 # From left to right; a module imports only from its own group or from groups to its left.
 ORDER = [
     {"sweep", "sweep.config", "sweep.cli", "sweep.terminal"},
-    {"sweep.cost", "sweep.schema", "sweep.grid"},
+    {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid"},
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},

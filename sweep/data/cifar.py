@@ -37,25 +37,6 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 
 
 def _dataset_class(source: DataSource) -> Any:
-    datasets = import_torchvision_datasets()
-    return {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[source.kind]
+    from sweep.vision import torchvision
 
-
-def import_torchvision_datasets() -> Any:
-    """torchvision.datasets, also beside a CPU build of torch that does not match torchvision's operators.
-
-    PyPI has torchvision only with CUDA operators. Beside another build of torch they do not load, and the
-    import fails on the missing schema of nms, which no data set uses; a schema is enough.
-    """
-    import torch
-
-    try:
-        import torchvision.datasets
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        for name in ("nms", "qnms"):
-            torch.library.define(f"torchvision::{name}", schema)
-        import torchvision.datasets
-    return torchvision.datasets
+    return {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}[source.kind]

@@ -15,7 +15,7 @@ import pytest
 
 from sweep import data
 from sweep.config import ConfigError, DataSource
-from sweep.data.cifar import import_torchvision_datasets
+from sweep.vision import torchvision
 
 
 def source(folder: Path, kind: str = "cifar10") -> DataSource:
@@ -25,7 +25,7 @@ def source(folder: Path, kind: str = "cifar10") -> DataSource:
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A tiny archive in CIFAR-10's format, with torchvision told its checksums and where it is."""
-    dataset: Any = import_torchvision_datasets().CIFAR10
+    dataset: Any = torchvision.datasets.CIFAR10
     folder = tmp_path / "made" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def test_it_is_downloaded_checked_and_read(archive: Path, tmp_path: Path) -> Non
 def test_files_that_are_there_are_not_downloaded(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_torchvision_datasets().CIFAR10, "url", "http://127.0.0.1:1/nowhere")
+    monkeypatch.setattr(torchvision.datasets.CIFAR10, "url", "http://127.0.0.1:1/nowhere")
     data.prepare(source(archive.parent), tmp_path)
     assert len(data.load(source(archive.parent), tmp_path).train_labels) == 10
 
