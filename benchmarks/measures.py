@@ -51,7 +51,11 @@ def seconds(function: Callable[[], object], device: torch.device) -> float:
 
 def compare(run: RunConfig, images: int, side: int, channels: int, sets: int, device: torch.device) -> None:
     data = random_data(run, images, side, channels, device)
-    model = build_model(run, data.channels, data.classes).to(device, memory_format=torch.channels_last).eval()
+    model = (
+        build_model(run, data.channels, data.classes, data.image_size)
+        .to(device, memory_format=torch.channels_last)
+        .eval()
+    )
     space = WeightSpace(model, counted_names(model), Batching())
     vectors = space.vector + 0.01 * gaussians(0, 0, sets, len(space.vector)).to(device)
 
@@ -81,7 +85,7 @@ def compare(run: RunConfig, images: int, side: int, channels: int, sets: int, de
 def search(run: RunConfig, images: int, side: int, channels: int, device: torch.device) -> None:
     """The four searches; labels are the network's own answers, so that it has an accuracy to lose."""
     data = random_data(run, images, side, channels, device)
-    model = build_model(run, data.channels, data.classes).to(device).eval()
+    model = build_model(run, data.channels, data.classes, data.image_size).to(device).eval()
     with torch.no_grad():
         answers = [model(batch).argmax(1) for batch, _ in training_images(data).batches(250, torch.float32)]
     labelled = dataclasses.replace(training_images(data), labels=torch.cat(answers))

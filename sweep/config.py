@@ -9,10 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sweep.architectures import ARCHITECTURES, SIZES
+
 FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
 QUANTIZERS = ("lsq", "none")
-MODELS = ("nin",)
+MODELS = tuple(ARCHITECTURES)
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
@@ -37,9 +39,9 @@ class RunConfig:
     test_subset: int = _doc("images drawn from the test split, 0 for all")
     augmentation: str = _doc("of training batches: crop_flip, crop, flip or none (crop: random, padding 4)")
     model: str = _doc("network")
-    base_width: int = _doc("channels per unit of width")
-    width: int = _doc("width multiplier")
-    depth: int = _doc("number of blocks")
+    base_width: int = _doc("channels of the first stage, of nin per unit of width; 1 where the network has no choice")
+    width: int = _doc("width multiplier; 1 where the network has no choice")
+    depth: int = _doc("number of blocks, of wide_resnet of layers; 1 where the network has no choice")
     quantizer: str = _doc("weight quantizer; none at full precision")
     bits: int = _doc("bits per weight, 32 for full precision")
     first_last: str = _doc("precision of the first and last layer: b (as the others), 8 or fp")
@@ -188,6 +190,16 @@ def _milestones(value: object, epochs: int) -> tuple[int, ...]:
     return milestones
 
 
+def _unread_sizes(checked: Mapping[str, Any]) -> dict[str, int]:
+    """1 for every size that the network does not read; raises `ConfigError` on a depth that it cannot have."""
+    model, depth = checked["model"], checked["depth"]
+    architecture = ARCHITECTURES[model]
+    if architecture.depths is not None and depth not in architecture.depths:
+        first, second, *_ = architecture.depths
+        raise ConfigError(f"depth={depth}: {model} can have {first}, {second} and so on, in steps of {second - first}")
+    return dict.fromkeys(set(SIZES) - set(architecture.reads), 1)
+
+
 def _name(name: str, value: object) -> str:
     if not isinstance(value, str) or not value or any(c in value for c in "/\\\0"):
         raise ConfigError(f"{name}={value!r}: a data set needs a name without slashes")
@@ -235,9 +247,10 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
     """The run of `values`, which name every field of `RunConfig`; raises `ConfigError`.
 
     What cannot change the numbers is set to one value, so that equal training has one id: at 32 bits there is
-    no quantizer, no first or last layer that differs, and no step size to decay.
+    no quantizer, no first or last layer that differs, and no step size to decay; networks read different sizes.
     """
     checked = {name: check_value(name, values[name]) for name in RUN_FIELDS}
+    checked |= _unread_sizes(checked)
     checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
     if checked["bits"] == FULL_PRECISION:
         checked |= {"quantizer": "none", "first_last": "b", "step_size_weight_decay": False}

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.architectures import ARCHITECTURES
+from sweep.architectures.layers import Layers
 from sweep.config import RUN_FIELDS, RunConfig
 
 
@@ -46,15 +48,11 @@ SPEEDS = {
 BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
 
 
-def nin_macs(run: RunConfig, facts: DataFacts) -> int:
-    """Multiply-accumulates per image of NiN (methods: NiN); a 3x3 stride-2 convolution, two 1x1, per block."""
-    channels, inputs, macs = run.base_width * run.width, facts.channels, 0
-    height, width = facts.height, facts.width
-    for _ in range(run.depth):
-        height, width = (height + 1) // 2, (width + 1) // 2
-        macs += height * width * channels * (9 * inputs + 2 * channels)
-        inputs = channels
-    return macs + height * width * channels * facts.classes
+def macs_per_image(run: RunConfig, facts: DataFacts) -> int:
+    """Multiply-accumulates of the forward pass of one image."""
+    layers = Layers(facts.channels, facts.height, facts.width)
+    ARCHITECTURES[run.model].count(layers, run, facts.classes)
+    return layers.macs
 
 
 def evaluated_epochs(run: RunConfig) -> list[int]:
@@ -76,7 +74,7 @@ def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
     images = run.epochs * train * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
-    return steps * speed.step_s + images * nin_macs(run, facts) / speed.macs_per_s
+    return steps * speed.step_s + images * macs_per_image(run, facts) / speed.macs_per_s
 
 
 # From most to least alike. The first level that has rows decides.

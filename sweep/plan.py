@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep.architectures import ARCHITECTURES
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
 from sweep.cost import CostModel, DataFacts
 
@@ -70,6 +71,14 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
     for name, size in (("train_subset", facts.train_size), ("test_subset", facts.test_size)):
         if getattr(run, name) > size:
             raise ConfigError(f"{name}={getattr(run, name)}: {run.dataset} has {size} such images; 0 takes all")
+    needed = ARCHITECTURES[run.model].misfit(facts.channels, facts.height, facts.width)
+    if needed:
+        raise ConfigError(
+            f"model={run.model} takes {needed}; those of {run.dataset} are {facts.height} x {facts.width} with "
+            f"{facts.channels} channels"
+        )
+    if kind.endswith("array") and run.model != "nin":
+        raise ConfigError(f"model={run.model}: only nin trains in arrays; give engine=plain")
     train_size = facts.subset(run)[0]
     if train_size % run.batch_size == 1:
         raise ConfigError(

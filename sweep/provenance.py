@@ -11,7 +11,7 @@ from typing import Any
 import sweep
 
 _PACKAGE = sweep.PROJECT / "sweep"
-_DECISIVE = ("data", "models", "quantizers", "training")
+_DECISIVE = ("architectures", "data", "models", "quantizers", "training")
 
 
 @cache

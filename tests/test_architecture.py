@@ -11,6 +11,7 @@ from sweep.run import KEYS
 
 # From left to right; a module imports only from its own group or from groups to its left.
 ORDER = [
+    {"sweep.architectures"},
     {"sweep", "sweep.config", "sweep.cli", "sweep.terminal"},
     {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid"},
     {"sweep.plan"},

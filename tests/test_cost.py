@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from sweep.cost import SPEEDS, CostModel, DataFacts, evaluated_epochs, nin_macs, operations_s
+from sweep.cost import SPEEDS, CostModel, DataFacts, evaluated_epochs, macs_per_image, operations_s
 from tests.conftest import tiny_run
 
 FACTS = DataFacts(train_size=1000, test_size=500, channels=1, height=8, width=8, classes=10)
@@ -27,7 +27,7 @@ def test_operations_by_hand() -> None:
     run = tiny_run(train_subset=0, test_subset=0, batch_size=128, epochs=2, eval_every_epochs=1)
     steps = 2 * 8  # 1000 / 128, rounded up
     images = 2 * 1000 * 3 + 2 * 1500
-    expected = steps * SPEEDS["cpu"].step_s + images * nin_macs(run, FACTS) / SPEEDS["cpu"].macs_per_s
+    expected = steps * SPEEDS["cpu"].step_s + images * macs_per_image(run, FACTS) / SPEEDS["cpu"].macs_per_s
     assert operations_s(run, FACTS, "cpu") == pytest.approx(expected)
 
 

@@ -82,6 +82,25 @@ def test_what_the_data_set_does_not_have(changes: dict[str, object], message: st
         plan_of(tiny_run(**changes))
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("vit_s", "model=vit_s takes images of 3 channels; those of digits are 8 x 8 with 1 channels"),
+        ("resnet18", "model=resnet18 takes images of 3 channels"),
+    ],
+)
+def test_images_that_a_network_cannot_take(model: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_of(tiny_run(model=model))
+
+
+def test_only_nin_trains_in_arrays() -> None:
+    points = [(tiny_run(model="resnet20"), DIGITS)]
+    assert len(make_plan("study", points, FACTS, [], "today", "cuda").runs) == 1
+    with pytest.raises(ConfigError, match="model=resnet20: only nin trains in arrays; give engine=plain"):
+        make_plan("study", points, FACTS, [], "today", "cuda array")
+
+
 def test_planning_does_not_import_torch(tmp_path: Path) -> None:
     script = f"""
 import sys

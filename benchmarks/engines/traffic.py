@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sweep.config import RunConfig
-from sweep.cost import BACKWARD, DataFacts, nin_macs
+from sweep.cost import BACKWARD, DataFacts, macs_per_image
 from sweep.models import build_model
 from sweep.training.array.layout import Layer, layers_of
 from sweep.training.precision import OPERANDS, master_dtype
@@ -49,7 +49,7 @@ FUSED = Traffic(Passes(5, 4), Passes(5, 4), Passes(3, 2), operands=4, masters=9)
 
 def operations(run: RunConfig, facts: DataFacts) -> float:
     """Floating point operations of a training step of one member: 2 per multiply-accumulate."""
-    return 2 * (1 + BACKWARD) * nin_macs(run, facts) * run.batch_size
+    return 2 * (1 + BACKWARD) * macs_per_image(run, facts) * run.batch_size
 
 
 def activation_bytes(layers: Sequence[Layer], traffic: Traffic, batch: int, itemsize: int) -> int:
@@ -65,7 +65,7 @@ def activation_bytes(layers: Sequence[Layer], traffic: Traffic, batch: int, item
 
 def step_bytes(run: RunConfig, facts: DataFacts, traffic: Traffic) -> int:
     """What a training step of one member has to move, if nothing stays in a cache from one kernel to the next."""
-    model = build_model(run, facts.channels, facts.classes)
+    model = build_model(run, facts.channels, facts.classes, (facts.height, facts.width))
     layers = layers_of(model, facts.height, facts.width)
     operand, master = OPERANDS[run.precision].itemsize, master_dtype(run.precision).itemsize
     weights = sum(parameter.numel() for parameter in model.parameters())

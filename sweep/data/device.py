@@ -31,6 +31,7 @@ class ImageData:
         self.test = _split(arrays.test_images, arrays.test_labels, run.test_subset, device)
         self.classes = len(arrays.class_names)
         self.channels = self.train.images.shape[-1]
+        self.image_size = (self.train.images.shape[1], self.train.images.shape[2])  # height, width
         self._mean, self._std = _statistics(self.train.images)
         self._augmentation = run.augmentation
         self._padded = self.train.images if run.augmentation == "none" else pad(self.train.images)

@@ -1,11 +1,18 @@
-"""Networks."""
+"""Networks; `sweep.architectures` says which there are."""
+
+from importlib import import_module
 
 from torch import nn
 
+from sweep.architectures import ARCHITECTURES
 from sweep.config import RunConfig
-from sweep.models.nin import NiN
 
 
-def build_model(run: RunConfig, channels: int, classes: int) -> nn.Module:
-    """The unquantized network of `run` for images (B, channels, H, W), with PyTorch's default initial weights."""
-    return NiN(channels, classes, run.base_width * run.width, run.depth)
+def build_model(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    """The unquantized network of `run` with its library's default initial weights.
+
+    It takes images (B, channels, *image_size) to logits (B, classes).
+    """
+    module, function = ARCHITECTURES[run.model].build.split(".")
+    model: nn.Module = getattr(import_module(f"sweep.models.{module}"), function)(run, channels, classes, image_size)
+    return model

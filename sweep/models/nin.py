@@ -1,15 +1,17 @@
 """Network in Network as QGen trains it (B.1, B.3)."""
 
-import torch
 from torch import Tensor, nn
+
+from sweep.config import RunConfig
+from sweep.models.convolution import conv_before_bn
+
+
+def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    return NiN(channels, classes, run.base_width * run.width, run.depth)
 
 
 def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2)
-    assert conv.bias is not None
-    # BN takes the bias away again: its gradient is zero. autograd finds what rounding leaves of that, which Adam and
-    # RMSprop would scale up to steps of a full learning rate in random directions.
-    conv.bias.register_hook(torch.zeros_like)
+    conv = conv_before_bn(inputs, outputs, kernel, stride)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 

@@ -141,7 +141,7 @@ def initial_model(run: RunConfig, data: ImageData) -> nn.Module:
     """The unquantized network with the initial weights of `run.seed`, on the CPU whatever the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
-        return build_model(run, data.channels, data.classes)
+        return build_model(run, data.channels, data.classes, data.image_size)
 
 
 def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainOptions) -> dict[str, Any]:

@@ -88,13 +88,13 @@ def test_traffic_is_that_of_shapes_counted_by_hand() -> None:
     counted = {(8, 2): (974, 678, 419), (10, 3): (1276, 889, 550), (12, 4): (1549, 1079, 667)}
     compiled = Traffic(Passes(11, 3), Passes(11, 3), Passes(10, 2), 0, 0)
     for (width, depth), expected in counted.items():
-        layers = layers_of(build_model(base_run(width, depth, 128, "bf16"), 3, 10), 32, 32)
+        layers = layers_of(build_model(base_run(width, depth, 128, "bf16"), 3, 10, (32, 32)), 32, 32)
         found = [activation_bytes(layers, traffic, 128, 2) for traffic in (EAGER, compiled, FUSED)]
         assert [round(each / 1e6) for each in found] == list(expected)
 
 
 def test_columns_are_what_the_batched_products_move_besides() -> None:
-    layers = layers_of(build_model(base_run(8, 2, 128, "bf16"), 3, 10), 32, 32)
+    layers = layers_of(build_model(base_run(8, 2, 128, "bf16"), 3, 10, (32, 32)), 32, 32)
     without = BMM._replace(strided=BMM.strided._replace(columns=0), first=BMM.first._replace(columns=0))
     extra = activation_bytes(layers, BMM, 1, 2) - activation_bytes(layers, without, 1, 2)
     assert extra == 2 * (3 * 256 * 27 + 5 * 64 * 1800)

@@ -104,7 +104,7 @@ def test_first_and_last_layer(first_last: str, expected: list[int]) -> None:
     from sweep.models import build_model
 
     run = tiny_run(bits=2, first_last=first_last)
-    model = quantize(build_model(run, 1, 10), run)
+    model = quantize(build_model(run, 1, 10, (8, 8)), run)
     quantizers = [module for module in model.modules() if isinstance(module, LSQ)]
     assert [(module.qmax + 1).bit_length() for module in quantizers] == expected
     assert len(step_sizes(model)) == len(expected)
@@ -114,7 +114,7 @@ def test_full_precision_has_no_quantizer() -> None:
     from sweep.models import build_model
 
     run = tiny_run(bits=32)
-    assert step_sizes(quantize(build_model(run, 1, 10), run)) == []
+    assert step_sizes(quantize(build_model(run, 1, 10, (8, 8)), run)) == []
 
 
 def test_step_sizes_stay_positive_and_it_is_counted() -> None:

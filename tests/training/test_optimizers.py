@@ -18,7 +18,7 @@ from tests.conftest import tiny_run
 def test_step_sizes_have_a_group_of_their_own(name: str, kind: type[torch.optim.Optimizer], decay_steps: bool) -> None:
     momentum = 0.9 if name == "sgd" else 0.0
     run = tiny_run(optimizer=name, momentum=momentum, lr=0.05, step_size_weight_decay=decay_steps)
-    model = quantize(build_model(run, 1, 10), run)
+    model = quantize(build_model(run, 1, 10, (8, 8)), run)
     optimizer = make_optimizer(model, run)
     others, steps = optimizer.param_groups
     assert type(optimizer) is kind

@@ -55,7 +55,8 @@ def members_that_fit(run: RunConfig, facts: DataFacts, free_bytes: int, compiled
 
 def _layers(run: RunConfig, facts: DataFacts) -> tuple[Layer, ...]:
     with torch.device("meta"):
-        return layers_of(build_model(run, facts.channels, facts.classes), facts.height, facts.width)
+        model = build_model(run, facts.channels, facts.classes, (facts.height, facts.width))
+        return layers_of(model, facts.height, facts.width)
 
 
 def _training_bytes(layers: Sequence[_Sizes], compiled: bool) -> int:

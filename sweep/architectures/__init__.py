@@ -1,0 +1,57 @@
+"""What is known of each network without building it. Nothing here imports torch: plans are made from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sweep.architectures import convolutional, transformers
+from sweep.architectures.layers import Layers, NetworkSize
+
+SIZES = ("base_width", "width", "depth")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """`build` names a function of a module of `sweep.models`; `count` adds a network's operations to `Layers`."""
+
+    build: str
+    count: Callable[[Layers, NetworkSize, int], None]
+    reads: tuple[str, ...] = ()  # of SIZES
+    depths: range | None = None  # None: any
+    channels: int | None = None  # of the images; None: any
+    min_side: int = 1  # of the images
+    patch: int | None = None  # images must be square, and their side a multiple of this
+
+    def misfit(self, channels: int, height: int, width: int) -> str | None:
+        """What kind of images is needed instead of (channels, height, width), or None where these will do."""
+        if self.channels not in (None, channels):
+            return f"images of {self.channels} channels"
+        if min(height, width) < self.min_side:
+            return f"images of at least {self.min_side} x {self.min_side}"
+        if self.patch is not None and (height != width or height % self.patch):
+            return f"square images whose side is a multiple of {self.patch}"
+        return None
+
+
+_RGB = 3
+# The convolutional ones for ImageNet reduce an image by 32, VGG-19 too: smaller ones would be padding alone.
+ARCHITECTURES = {
+    "nin": Architecture("nin.build", convolutional.nin, SIZES),
+    "resnet18": Architecture("imagenet_resnet.resnet18", convolutional.resnet18, channels=_RGB, min_side=32),
+    "resnet34": Architecture("imagenet_resnet.resnet34", convolutional.resnet34, channels=_RGB, min_side=32),
+    "resnet50": Architecture("imagenet_resnet.resnet50", convolutional.resnet50, channels=_RGB, min_side=32),
+    "cifar_resnet18": Architecture("cifar_resnet.resnet18", convolutional.cifar_resnet18, ("base_width",)),
+    "cifar_resnet50": Architecture("cifar_resnet.resnet50", convolutional.cifar_resnet50, ("base_width",)),
+    "resnet20": Architecture("cifar_resnet.resnet20", convolutional.resnet20),
+    "resnet20_b": Architecture("cifar_resnet.resnet20_b", convolutional.resnet20_b),
+    "wide_resnet": Architecture(
+        "wide_resnet.build", convolutional.wide_resnet, ("width", "depth"), depths=range(10, 1001, 6)
+    ),
+    "mobilenet_v1": Architecture("mobilenet_v1.build", convolutional.mobilenet_v1),
+    "mobilenet_v2": Architecture("mobilenet_v2.build", convolutional.mobilenet_v2, channels=_RGB, min_side=32),
+    "cifar_mobilenet_v2": Architecture("mobilenet_v2.build_cifar", convolutional.cifar_mobilenet_v2, channels=_RGB),
+    "vgg19": Architecture("vgg19.build", convolutional.vgg19, channels=_RGB, min_side=32),
+    "deit_t": Architecture("vit.deit_t", transformers.deit_t, channels=_RGB, patch=transformers.PATCH),
+    "vit_s": Architecture("vit.vit_s", transformers.vit_s, channels=_RGB, patch=transformers.PATCH),
+    "vit_b": Architecture("vit.vit_b", transformers.vit_b, channels=_RGB, patch=transformers.PATCH),
+    "swin_t": Architecture("swin.build", transformers.swin_t, channels=_RGB, min_side=32),
+}

@@ -1,0 +1,90 @@
+"""Every network: exact parameter counts and operations."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from sweep.architectures import ARCHITECTURES, SIZES
+from sweep.config import RunConfig
+from sweep.cost import DataFacts, macs_per_image
+from sweep.models import build_model
+from tests.conftest import tiny_run
+
+CIFAR = (32, 10)  # side of the images, classes
+IMAGENET = (224, 1000)
+# Parameters of the papers' networks for their images; those of ImageNet's as torchvision and DeiT print them.
+PARAMETERS: list[tuple[dict[str, Any], tuple[int, int], int]] = [
+    ({"model": "cifar_resnet18", "base_width": 16}, CIFAR, 701_466),
+    ({"model": "cifar_resnet50", "base_width": 16}, CIFAR, 1_484_186),
+    ({"model": "cifar_resnet18", "base_width": 64}, CIFAR, 11_173_962),
+    ({"model": "resnet20"}, CIFAR, 269_722),
+    ({"model": "resnet20_b"}, CIFAR, 272_474),
+    ({"model": "wide_resnet", "width": 10, "depth": 28}, CIFAR, 36_489_290),
+    ({"model": "mobilenet_v1"}, CIFAR, 3_217_226),
+    ({"model": "cifar_mobilenet_v2"}, CIFAR, 2_236_682),
+    ({"model": "vgg19"}, CIFAR, 20_040_522),
+    ({"model": "resnet18"}, IMAGENET, 11_689_512),
+    ({"model": "resnet34"}, IMAGENET, 21_797_672),
+    ({"model": "resnet50"}, IMAGENET, 25_557_032),
+    ({"model": "mobilenet_v2"}, IMAGENET, 3_504_872),
+    ({"model": "deit_t"}, IMAGENET, 5_717_416),
+    ({"model": "vit_s"}, IMAGENET, 22_050_664),
+    ({"model": "vit_b"}, IMAGENET, 86_567_656),
+    ({"model": "swin_t"}, IMAGENET, 28_288_354),
+]
+
+
+def sized(**sizes: Any) -> RunConfig:
+    return tiny_run(**({"base_width": 2, "width": 2, "depth": 10} | sizes))
+
+
+def on_meta(run: RunConfig, channels: int, classes: int, side: int, width: int) -> nn.Module:
+    with torch.device("meta"):
+        return build_model(run, channels, classes, (side, width))
+
+
+def test_all_networks_are_counted() -> None:
+    assert {changes["model"] for changes, _, _ in PARAMETERS} == set(ARCHITECTURES) - {"nin"}  # see test_nin.py
+
+
+@pytest.mark.parametrize(("changes", "task", "parameters"), PARAMETERS)
+def test_parameters(changes: dict[str, Any], task: tuple[int, int], parameters: int) -> None:
+    side, classes = task
+    model = on_meta(sized(**changes), 3, classes, side, side)
+    assert sum(p.numel() for p in model.parameters()) == parameters
+
+
+# Also sizes that are odd somewhere on the way down, and windows that need padding.
+IMAGES = {"deit_t": [(64, 64)], "vit_s": [(32, 32)], "vit_b": [(224, 224)], "swin_t": [(224, 224), (72, 40)]}
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_operations_are_those_that_pytorch_counts(name: str) -> None:
+    run = sized(model=name)
+    channels = ARCHITECTURES[name].channels or 2
+    for height, width in IMAGES.get(name, [(32, 32), (75, 54)]):
+        model = on_meta(run, channels, 7, height, width).eval()
+        with FlopCounterMode(display=False) as counted:
+            model(torch.empty(1, channels, height, width, device="meta"))
+        facts = DataFacts(1, 1, channels, height, width, classes=7)
+        assert 2 * macs_per_image(run, facts) == counted.get_total_flops(), (height, width)
+
+
+def test_imagenet_operations_are_the_published_ones() -> None:
+    """He et al. 2016, table 1, with the strides of ResNet v1.5; Sandler et al. 2018, table 4."""
+    facts = DataFacts(1, 1, 3, 224, 224, classes=1000)
+    published = {"resnet18": 1.8e9, "resnet34": 3.6e9, "resnet50": 4.1e9, "mobilenet_v2": 3.0e8}
+    for name, macs in published.items():
+        assert macs_per_image(sized(model=name), facts) == pytest.approx(macs, rel=0.03)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_size_changes_the_run_where_it_changes_the_network(name: str, size: str) -> None:
+    small, large = (sized(model=name, **{size: value}) for value in ((10, 16) if size == "depth" else (2, 3)))
+    networks = [on_meta(run, 3, 10, 32, 32) for run in (small, large)]
+    counts = {sum(p.numel() for p in network.parameters()) for network in networks}
+    assert (small.run_id != large.run_id) == (len(counts) == 2) == (size in ARCHITECTURES[name].reads)
