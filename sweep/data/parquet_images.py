@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ from PIL import Image
 
 from sweep.config import ConfigError, DataSource, allowed
 from sweep.cost import DataFacts
+from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images
 
 SPLITS = ("train", "test")
-_ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 def describe(source: DataSource) -> DataFacts:
@@ -38,25 +37,11 @@ def describe(source: DataSource) -> DataFacts:
 
 def prepare(source: DataSource, cache_dir: Path) -> None:
     """Decodes every image once, into arrays under `cache_dir` that all workers read."""
-    target = _cache(source, cache_dir)
-    if target.is_dir():
-        return
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    arrays = _read(source)
-    with tempfile.TemporaryDirectory(dir=cache_dir, prefix=".decoding-") as beside:
-        decoded = Path(beside) / "arrays"
-        decoded.mkdir()
-        for name in _ARRAYS:
-            np.save(decoded / f"{name}.npy", getattr(arrays, name))
-        (decoded / "class_names.json").write_text(json.dumps(arrays.class_names))
-        if not target.is_dir():
-            decoded.replace(target)
+    cache.write_once(_cache(source, cache_dir), lambda: _read(source))
 
 
 def load(source: DataSource, cache_dir: Path) -> ImageArrays:
-    folder = _cache(source, cache_dir)
-    arrays = {name: np.load(folder / f"{name}.npy") for name in _ARRAYS}
-    return ImageArrays(**arrays, class_names=tuple(json.loads((folder / "class_names.json").read_text())))
+    return cache.read(_cache(source, cache_dir))
 
 
 def _cache(source: DataSource, cache_dir: Path) -> Path:
