@@ -95,6 +95,7 @@ class DataSource:
     name: str
     directory: str
     label_column: str | None = None
+    image_size: int | None = None  # side in pixels, where images come in many sizes
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Settings:
 
 
 # Keys of conf/ that choose where data comes from or what is swept; they end in DataSource and the grid.
-SOURCE_KEYS = ("data_source", "dataset_name", "data_dir", "label_column")
+SOURCE_KEYS = ("data_source", "dataset_name", "data_dir", "label_column", "image_size")
 SETTING_KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "study")
 
 

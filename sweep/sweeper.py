@@ -44,7 +44,8 @@ def values_of(config: DictConfig) -> dict[str, Any]:
 
 
 def source_of(values: Values) -> DataSource:
-    return DataSource(values["data_source"], values["dataset"], str(values["data_dir"]), values.get("label_column"))
+    optional = {key: values.get(key) for key in ("label_column", "image_size")}
+    return DataSource(values["data_source"], values["dataset"], str(values["data_dir"]), **optional)
 
 
 def settings_of(values: Values) -> Settings:

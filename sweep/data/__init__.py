@@ -12,7 +12,9 @@ _MODULES = {
     "cifar10": "sweep.data.cifar",
     "cifar100": "sweep.data.cifar",
     "digits": "sweep.data.digits",
+    "flowers102": "sweep.data.oxford",
     "parquet_images": "sweep.data.parquet_images",
+    "pets": "sweep.data.oxford",
 }
 
 

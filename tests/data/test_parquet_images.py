@@ -148,5 +148,7 @@ def test_names_of_other_data_sets_are_taken(tmp_path: Path) -> None:
 
 
 def test_unknown_source(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="data_source=webdataset: allowed are cifar10, cifar100, digits, parquet_im"):
+    with pytest.raises(
+        ConfigError, match="data_source=webdataset: allowed are cifar10, cifar100, digits, flowers102, parquet_im"
+    ):
         data.describe(source(tmp_path, kind="webdataset"))
