@@ -13,6 +13,7 @@ _MODULES = {
     "cifar100": "sweep.data.cifar",
     "digits": "sweep.data.digits",
     "flowers102": "sweep.data.oxford",
+    "image_folder": "sweep.data.image_folder",
     "parquet_images": "sweep.data.parquet_images",
     "pets": "sweep.data.oxford",
 }

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from sweep.config import ConfigError, DataSource, check_integer
+from sweep.config import ConfigError, DataSource
 from sweep.cost import DataFacts
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.data.square import side_of, square
 
 SIZES = {  # training images, test images, classes
     "flowers102": (2040, 6149, 102),
@@ -26,7 +25,7 @@ SPLITS = {  # torchvision's, for training and for testing
 
 
 def describe(source: DataSource) -> DataFacts:
-    side = check_integer("image_size", source.image_size, 1)
+    side = side_of(source)
     train_size, test_size, classes = SIZES[source.kind]
     return DataFacts(train_size, test_size, channels=3, height=side, width=side, classes=classes)
 
@@ -41,7 +40,7 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 
 
 def _cache(source: DataSource, cache_dir: Path) -> Path:
-    return cache_dir / f"{source.kind}-{describe(source).height}"
+    return cache_dir / f"{source.kind}-{side_of(source)}"
 
 
 def _read(source: DataSource) -> ImageArrays:
@@ -56,7 +55,7 @@ def _torchvision_split(source: DataSource, split: str) -> Any:
     from sweep.vision import torchvision
 
     datasets = {"flowers102": torchvision.datasets.Flowers102, "pets": torchvision.datasets.OxfordIIITPet}
-    dataset, resize = datasets[source.kind], partial(_resized, side=describe(source).height)
+    dataset, resize = datasets[source.kind], partial(square, side=side_of(source))
     try:
         return dataset(source.directory, split=split, transform=resize, download=True)
     except (OSError, RuntimeError) as error:
@@ -65,11 +64,6 @@ def _torchvision_split(source: DataSource, split: str) -> Any:
             f"damaged, and cannot be downloaded ({error}). Put torchvision's folder for {dataset.__name__} there, or "
             f"give data_dir=... of a place that has it"
         ) from error
-
-
-def _resized(image: Image.Image, side: int) -> NDArray[np.uint8]:
-    """The largest square in the middle of the image, as (side, side, 3) uint8."""
-    return np.asarray(ImageOps.fit(image, (side, side), Image.Resampling.BILINEAR))
 
 
 def _arrays(source: DataSource, parts: Sequence[Any], size: int) -> tuple[Images, Labels]:

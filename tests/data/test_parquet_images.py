@@ -149,6 +149,6 @@ def test_names_of_other_data_sets_are_taken(tmp_path: Path) -> None:
 
 def test_unknown_source(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match="data_source=webdataset: allowed are cifar10, cifar100, digits, flowers102, parquet_im"
+        ConfigError, match="data_source=webdataset: allowed are cifar10, cifar100, digits, flowers102, image_f"
     ):
         data.describe(source(tmp_path, kind="webdataset"))
