@@ -11,6 +11,7 @@ from sweep.architectures import ARCHITECTURES, SIZES
 from sweep.config import RunConfig
 from sweep.cost import DataFacts, macs_per_image
 from sweep.models import build_model
+from sweep.models.cifar_resnet import PaddingShortcut
 from tests.conftest import tiny_run
 
 CIFAR = (32, 10)  # side of the images, classes
@@ -88,3 +89,27 @@ def test_a_size_changes_the_run_where_it_changes_the_network(name: str, size: st
     networks = [on_meta(run, 3, 10, 32, 32) for run in (small, large)]
     counts = {sum(p.numel() for p in network.parameters()) for network in networks}
     assert (small.run_id != large.run_id) == (len(counts) == 2) == (size in ARCHITECTURES[name].reads)
+
+
+@pytest.mark.parametrize(("name", "side"), [("wide_resnet", 8), ("vgg19", 32)])
+def test_biases_before_bn_mean_nothing_and_stay(name: str, side: int) -> None:
+    torch.manual_seed(0)
+    model = build_model(sized(model=name, width=1), 3, 10, (side, side)).double()
+    biases = [m.bias for m in model.modules() if isinstance(m, nn.Conv2d) and m.bias is not None]
+    assert len(biases) == {"wide_resnet": 1 + 3 * 2 + 2, "vgg19": 16}[name]
+    images = torch.randn(8, 3, side, side, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    logits = model(images)
+    logits.square().sum().backward()
+    assert all(bias.grad is not None and not bias.grad.any() for bias in biases)
+    with torch.no_grad():
+        for bias in biases:
+            bias += torch.randn(len(bias), generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(model(images), logits, rtol=1e-8, atol=1e-8)
+
+
+def test_option_a_keeps_every_other_pixel_and_pads_channels() -> None:
+    images = torch.arange(2 * 3 * 5 * 5.0).view(2, 3, 5, 5)
+    out = PaddingShortcut(3, 6, 2)(images)
+    assert out.shape == (2, 6, 3, 3)
+    assert torch.equal(out[:, 1:4], images[:, :, [0, 2, 4]][..., [0, 2, 4]])
+    assert not out[:, [0, 4, 5]].any()

@@ -63,6 +63,8 @@ def matrices(model: nn.Module) -> list[Tensor]:
 def test_a_step_at_full_precision(name: str) -> None:
     training = trained(tiny_run(model=name, bits=32, **ONE_STEP, **SIZE.get(name, {})))
     assert quantized_weights(training.model) == []
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(training.model(images), training.model(images)), "a step is random: a resumed run differs"
 
 
 @pytest.mark.parametrize(
