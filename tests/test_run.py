@@ -108,6 +108,14 @@ def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None
     assert runs[["bits", "optimizer", "lr", "momentum"]].to_numpy().tolist() == [[8, "adam", 0.001, 0.0]]
 
 
+def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> None:
+    runs = plan(tmp_path, "-m", "model=resnet20,cifar_resnet18,wide_resnet", "grid=demo", "bits=2", "lr=0.1")
+    sizes = runs.groupby("model")[["base_width", "width", "depth"]].agg(set)
+    assert sizes.loc["resnet20"].tolist() == [{1}, {1}, {1}]
+    assert sizes.loc["cifar_resnet18"].tolist() == [{16}, {1}, {1}]
+    assert sizes.loc["wide_resnet"].tolist() == [{1}, {10}, {28}]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -122,6 +130,12 @@ def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None
         (["-m", "workers=1,2"], "workers is a setting of the whole sweep; give it one value"),
         (["-m", "dataset=parquet_images"], "dataset_name needs a value: give dataset_name=..."),
         (["-m", "dataset=parquet_images", "dataset_name=x", "data_dir=/nowhere"], "no train-*.parquet"),
+        (
+            ["-m", "dataset=pets", "image_size=200", "model=nin,vit_s", "grid=demo"],
+            "model=vit_s takes square images whose side is a multiple of 16; those of pets_200 are 200 x 200",
+        ),
+        (["-m", "dataset=image_folder", "dataset_name=x"], "image_size needs a value: give image_size=..."),
+        (["-m", "dataset=pets", "image_size=64,128"], "image_size is a setting of the whole sweep"),
         (["-m", "device=cuda", "grid=demo"], "device=cuda: no NVIDIA GPU is visible"),
         (["-m", "hydra/launcher=basic"], "allowed are local, slurm"),
         (["-m", "hydra/sweeper=basic", "bits=2,4"], "use hydra/sweeper=grid"),
