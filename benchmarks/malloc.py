@@ -26,18 +26,13 @@ from benchmarks.engines.images import random_images
 from benchmarks.engines.ours import train_members, train_plain
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.variants import Train, base_run, mixed, solo
+from launchers.environment import MALLOC
 from sweep.config import DataSource
 from sweep.data import digits
 from sweep.data.device import ImageData
 
 CPU = torch.device("cpu")
-# glibc gives memory above the first back to the system at every free, and has every page of it zeroed again.
-RAISED = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
-SETTINGS: dict[str, dict[str, str]] = {"default": {}, "raised": RAISED}
+SETTINGS: dict[str, dict[str, str]] = {"default": {}, "raised": MALLOC}
 PRECISIONS = ("fp32", "bf16")
 
 

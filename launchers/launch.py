@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from launchers.arrays import array_limit, memory_bytes
+from launchers.arrays import array_limit, describe_arrays, memory_bytes
 from launchers.base import Ended, Listener, PackExecutor
 from launchers.causes import CANCELLED, KILLED, OUT_OF_MEMORY, limit_of
 from launchers.commit import commit_failure
@@ -53,6 +53,8 @@ class Launch:
         if settings.engine == "array":
             limit = partial(array_limit, settings=settings, memory_bytes=memory_bytes(settings, self._workers))
         packs = split_into_packs(tasks, self._workers, settings.pack_minutes, limit)
+        if limit is not None and packs:
+            self._display.say(describe_arrays(packs, settings))
         self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
 
     def attach(self, packs: Sequence[Pack]) -> None:
