@@ -138,7 +138,9 @@ def train_tasks(
     images = ImageData(arrays, tasks[0].run, device)
     options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    for index, result in train_runs(settings.engine, [task.run for task in tasks], images, device, options):
+    for index, result in train_runs(
+        settings.engine, [task.run for task in tasks], images, device, options, settings.kernels
+    ):
         yield index, result and {**result, "device": name}
 
 

@@ -37,6 +37,7 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     kind = worker_kind(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
     plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind)
+    check_kernels(plan, settings)
     print(f"sweep {plan.sweep_id} on {kind}, results in {results_dir}")
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
     if settings.dry_run:
@@ -51,6 +52,18 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     if len(plan.runs) == 1:
         print(_outcome(results_dir, plan.runs[0].run_id))
     print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
+
+
+def check_kernels(plan: Plan, settings: Settings) -> None:
+    """Raises `ConfigError` where kernels=triton asks for what these kernels cannot do."""
+    if settings.kernels == "torch":
+        return
+    if (settings.device, settings.engine) != ("cuda", "array"):
+        raise ConfigError(
+            "kernels=triton: these are for arrays on GPUs; take kernels=torch, or device=cuda engine=array"
+        )
+    if any(planned.run.precision == "fp64" for planned in plan.runs):
+        raise ConfigError("kernels=triton with precision=fp64: allowed are fp32, tf32, bf16, fp16, or kernels=torch")
 
 
 @contextmanager
