@@ -253,6 +253,24 @@ def test_a_fault_changes_no_number(
         assert [e["cause"] for e in events(results_dir, "requeued")] == ["preempted"]
 
 
+@pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all])
+def test_a_fault_changes_no_number_of_an_array(
+    fault: Callable[[SlurmCluster, Path], None], slurm: SlurmCluster, env: dict[str, str],
+    local: Callable[[list[str]], Path], tmp_path: Path,
+) -> None:  # fmt: skip
+    """Four members; a killed worker leaves halves."""
+    results_dir, as_array = tmp_path / "r", [*LONG, "engine=array", "device=cpu"]
+    sweep = start(as_array, results_dir, env, "checkpoint_seconds=0.5")
+    wait_for_runs(results_dir, count=4)
+    fault(slurm, results_dir)
+    output = finish(sweep)
+    assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
+    assert ("killed; in halves now" in output) == (fault is kill_workers)
+    found, expected = (pd.DataFrame(computed(each)) for each in (results_dir, local(as_array)))
+    pd.testing.assert_frame_equal(found.drop(columns="array_size"), expected.drop(columns="array_size"))
+    pd.testing.assert_frame_equal(curves(results_dir), curves(local(as_array)))
+
+
 def test_a_killed_launcher_is_succeeded_by_the_same_command(
     env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
