@@ -4,13 +4,7 @@ import math
 
 from torch import Tensor
 
-from sweep.measures.config import MeasureConfig
-
-BOUNDS = (
-    "pacbayes_init", "pacbayes_orig", "pacbayes_mag_init", "pacbayes_mag_orig",
-    "sharpness_init", "sharpness_orig", "sharpness_mag_init", "sharpness_mag_orig",
-)  # fmt: skip
-SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
+from sweep.measures.config import BOUNDS, MeasureConfig
 
 
 class Bounds:

@@ -19,6 +19,14 @@ MAGNITUDE_NOISES = ("weights", "theory", "peer")
 ASCENTS = ("effective", "paper", "l2")
 LOG_ARGUMENTS = ("scale", "paper")
 
+# What is measured of each form of the weights: the measures of QGen eq. 15-22, and the scales they need.
+FORMS = ("raw", "folded")
+BOUNDS = (
+    "pacbayes_init", "pacbayes_orig", "pacbayes_mag_init", "pacbayes_mag_orig",
+    "sharpness_init", "sharpness_orig", "sharpness_mag_init", "sharpness_mag_orig",
+)  # fmt: skip
+SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
+
 
 def _doc(default: object, text: str) -> Any:
     return field(default=default, metadata={"doc": text})
