@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from sweep.measures.config import BOUNDS, MeasureConfig
+from sweep.measures.config import BOUNDS, SCALE_OF, MeasureConfig
 
 
 class Bounds:
@@ -33,7 +33,7 @@ class Bounds:
 
     def _printed(self, name: str, scales: dict[str, float | None]) -> float | None:
         kind, *magnitude, origin = name.split("_")
-        scale = scales[("sigma" if kind == "pacbayes" else "alpha") + ("_mag" if magnitude else "")]
+        scale = scales[SCALE_OF[name]]
         if scale is None:
             return None
         x = self._magnitude(kind, origin, scale) if magnitude else self._plain(kind, origin, scale)

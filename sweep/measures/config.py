@@ -21,10 +21,17 @@ LOG_ARGUMENTS = ("scale", "paper")
 
 # What is measured of each form of the weights: the measures of QGen eq. 15-22, and the scales they need.
 FORMS = ("raw", "folded")
-BOUNDS = (
-    "pacbayes_init", "pacbayes_orig", "pacbayes_mag_init", "pacbayes_mag_orig",
-    "sharpness_init", "sharpness_orig", "sharpness_mag_init", "sharpness_mag_orig",
-)  # fmt: skip
+SCALE_OF = {
+    "pacbayes_init": "sigma",
+    "pacbayes_orig": "sigma",
+    "pacbayes_mag_init": "sigma_mag",
+    "pacbayes_mag_orig": "sigma_mag",
+    "sharpness_init": "alpha",
+    "sharpness_orig": "alpha",
+    "sharpness_mag_init": "alpha_mag",
+    "sharpness_mag_orig": "alpha_mag",
+}
+BOUNDS = tuple(SCALE_OF)
 SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
 
 
