@@ -282,13 +282,13 @@ def faulty(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, os\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from launchers import job\n"
-        "    good = job.train_tasks\n"
-        "    def train_tasks(tasks, pack, stops):\n"
+        "    from launchers.work import train\n"
+        "    good = train.results\n"
+        "    def results(tasks, pack, stops):\n"
         "        if any(task.run.bits == 8 for task in tasks) and os.environ.get('FAULT'):\n"
         "            raise RuntimeError('no such luck')\n"
         "        return good(tasks, pack, stops)\n"
-        "    job.train_tasks = train_tasks\n"
+        "    train.results = results\n"
     )
     return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
 
