@@ -5,7 +5,11 @@ CONSTRAINTS ?= constraints.txt
 BIN := $(VENV)/bin
 DEMO := hydra/launcher=local dataset=digits grid=demo base_width=4 epochs=30
 
-.PHONY: demo test install
+# The directory of CIFAR-10's images as parquet files, for `make gpu`.
+IMAGES ?= data/cifar10-jpeg
+NAME ?= cifar10-jpeg
+
+.PHONY: demo test gpu install
 
 demo: install
 	$(BIN)/python -m sweep.run -m bits=2,4,8,32 $(DEMO) results_dir=results
@@ -16,6 +20,14 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# What only a GPU can tell: the tests on it, the engines' speed, and the first slice of Table 1 on real images.
+gpu: install
+	$(BIN)/pytest tests/training/test_cuda.py
+	$(BIN)/python -m benchmarks.engines --precisions bf16,tf32 --images $(IMAGES) --out benchmarks --name engines-gpu
+	$(BIN)/python -m sweep.run -m bits=2,4,8,32 width=8 depth=2 precision=bf16 dataset=parquet_images \
+		dataset_name=$(NAME) data_dir=$(IMAGES) device=cuda hydra/launcher=local results_dir=results/$(NAME)-8x2
+	$(BIN)/python -m sweep.tables results_dir=results/$(NAME)-8x2
 
 install: $(VENV)/installed
 

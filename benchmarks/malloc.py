@@ -15,7 +15,6 @@ import resource
 import statistics
 import subprocess
 import sys
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,18 +25,13 @@ from benchmarks.engines.images import random_images
 from benchmarks.engines.ours import train_members, train_plain
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.variants import Train, base_run, mixed, solo
+from launchers.environment import MALLOC
 from sweep.config import DataSource
 from sweep.data import digits
 from sweep.data.device import ImageData
 
 CPU = torch.device("cpu")
-# glibc gives memory above the first back to the system at every free, and has every page of it zeroed again.
-RAISED = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-    "MALLOC_TOP_PAD_": str(2**26),
-}
-SETTINGS: dict[str, dict[str, str]] = {"default": {}, "raised": RAISED}
+SETTINGS: dict[str, dict[str, str]] = {"default": {}, "raised": MALLOC}
 PRECISIONS = ("fp32", "bf16")
 
 
@@ -55,7 +49,7 @@ PLAIN = partial(train_plain, captured=False)
 CASES = {
     "plain, 8x2, batch 128": Case(PLAIN, 1, 25, 128),
     "plain, digits, base width 4, batch 128": Case(PLAIN, 1, 4, 128, digits=True),
-    "array of 4, 8x2, batch 32": Case(partial(train_members, backend=nullcontext), 4, 25, 32),
+    "array of 4, 8x2, batch 32": Case(partial(train_members, kernels="torch"), 4, 25, 32),
 }
 
 

@@ -43,9 +43,10 @@ def compose_with_hydra() -> float:
     """Seconds per run."""
     from hydra import compose, initialize_config_dir
 
-    from sweep.run import CONF, register_plugins
+    from sweep.plugins import CONF, register_plugins
+    from sweep.sweeper import GridSweeper
 
-    register_plugins()
+    register_plugins(GridSweeper)
     with initialize_config_dir(CONF, version_base="1.3"):
         overrides = [[f"bits={bits}", f"seed={seed}"] for bits in (2, 4) for seed in range(COMPOSED // 2)]
         return timed(lambda: [compose("sweep", given) for given in overrides]) / COMPOSED

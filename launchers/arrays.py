@@ -44,6 +44,17 @@ def array_limit(task: Task, settings: Settings, memory_bytes: int) -> int:
     return min(fit, settings.array_size) if settings.array_size else fit
 
 
+def describe_arrays(arrays: Sequence[Sequence[Task]], settings: Settings) -> str:
+    """How many runs train together, and the memory that the largest array will take."""
+    from sweep.training.array.memory import predicted_bytes
+
+    compiled = settings.device == "cuda"
+    predicted = [predicted_bytes(each[0].run, _facts(each[0].source), len(each), compiled) for each in arrays]
+    sizes = sorted({len(array) for array in arrays})
+    runs = f"{sizes[0]} to {sizes[-1]} runs" if len(sizes) > 1 else f"{sizes[0]} runs"
+    return f"{len(arrays)} arrays of {runs}, {max(predicted) / 2**30:.1f} GiB at most"
+
+
 @cache
 def _members_that_fit(run: RunConfig, facts: DataFacts, memory_bytes: int, compiled: bool) -> int:
     from sweep.training.array.memory import members_that_fit

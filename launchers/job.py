@@ -1,4 +1,4 @@
-"""What a worker does: the runs of its pack, one after another or as arrays, each ending in a row."""
+"""What a worker does: the tasks of its pack, one after another or as arrays, each ending in a row."""
 
 import dataclasses
 import datetime
@@ -8,29 +8,26 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from launchers.arrays import arrays_of
-from launchers.commit import checkpoint_path, commit, commit_failure, committed_status, job_id, weights_path
-from launchers.journal import ENDS, EPOCH, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
+from launchers.commit import commit, commit_failure, committed_status, job_id
+from launchers.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
 from launchers.packs import Pack, Task
 from launchers.slurm import node as slurm_node
 from launchers.stops import PruneRequest, StopRequest, prune_path
-from sweep import data, provenance
-from sweep.config import DataSource
-from sweep.data.arrays import ImageArrays
+from launchers.work import KINDS_OF_WORK
 
 FAILED_EXIT = 1
 
 
 def run_pack(pack: Pack) -> None:
-    """Executes the runs of `pack`; one that raises ends in a failed row, and does not end the pack.
+    """Does the tasks of `pack`; one that raises ends in a failed row, and does not end the pack.
 
-    May be started again from the beginning at any time: runs that ended are passed over, those that were
-    interrupted go on from their checkpoints. Exits with 1 where a run failed.
+    May be started again from the beginning at any time: tasks that ended are passed over, those that were
+    interrupted go on from their checkpoints. Exits with 1 where a task failed.
     """
     import torch
 
@@ -51,20 +48,20 @@ class _Worker:
         self.pack = pack
         self.journal = journal_path(Path(pack.sweep_dir), pack.pack_id)
         before = JournalReader(self.journal).new_events()
-        self.ended = {event["run_id"]: event["event"] for event in before if event["event"] in ENDS}
-        self._starts = Counter(event["run_id"] for event in before if event["event"] == STARTED)
+        self.ended = {event["task_id"]: event["event"] for event in before if event["event"] in ENDS}
+        self._starts = Counter(event["task_id"] for event in before if event["event"] == STARTED)
         self.stop = StopRequest(None if slurm_node.in_job() else pack.launcher_pid)
 
     @property
     def is_done(self) -> bool:
-        return all(self.ended.get(task.run_id) in ENDS for task in self.pack.tasks)
+        return all(self.ended.get(task.task_id) in ENDS for task in self.pack.tasks)
 
     def work(self) -> None:
-        left = [task for task in self.pack.tasks if task.run_id not in self.ended]
+        left = [task for task in self.pack.tasks if task.task_id not in self.ended]
         for tasks in arrays_of(left, self.pack.settings):
             if self.stop():
                 return
-            self._train(self._without_rows(tasks))
+            self._do(self._without_rows(tasks))
 
     def _without_rows(self, tasks: Sequence[Task]) -> list[Task]:
         """Those whose rows were not written by a worker that was killed before it could say so."""
@@ -77,13 +74,13 @@ class _Worker:
                 self._end(task, status)
         return left
 
-    def _train(self, tasks: Sequence[Task]) -> None:
-        """Together. Where that raises, what is left is tried again in halves; a run that raises alone has failed."""
-        opened = {task.run_id: task for task in tasks}
+    def _do(self, tasks: Sequence[Task]) -> None:
+        """Together. Where that raises, what is left is tried again in halves; a task that raises alone has failed."""
+        opened = {task.task_id: task for task in tasks}
         started_at = datetime.datetime.now(datetime.UTC)
         try:
             for task, result in self._results([self._start(task) for task in tasks]):
-                del opened[task.run_id]
+                del opened[task.task_id]
                 if result is not None:
                     commit(task, self.pack, result, started_at)
                     self._end(task, str(result["status"]), seconds=result["seconds"])
@@ -98,68 +95,27 @@ class _Worker:
             return
         gc.collect()  # what the failed array held on the device
         for half in (left[: len(left) // 2], left[len(left) // 2 :]):
-            self._train(half)
+            self._do(half)
 
     def _start(self, task: Task) -> Task:
-        attempt = task.attempt + self._starts[task.run_id]
-        self._starts[task.run_id] += 1
-        record(self.journal, STARTED, task.run_id, attempt=attempt, log=f"{job_id()}_0_log.out")
+        attempt = task.attempt + self._starts[task.task_id]
+        self._starts[task.task_id] += 1
+        record(self.journal, STARTED, task.task_id, attempt=attempt, log=f"{job_id()}_0_log.out")
         return dataclasses.replace(task, attempt=attempt)
 
     def _end(self, task: Task, event: str, **details: Any) -> None:
-        self.ended[task.run_id] = event
-        record(self.journal, event, task.run_id, **details)
+        self.ended[task.task_id] = event
+        record(self.journal, event, task.task_id, **details)
 
     def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | None]]:
-        """Results as runs end; None for one that was stopped or pruned, which is noted."""
+        """Results as tasks end; None for one that was stopped or pruned, which is noted."""
         sweep_dir = Path(self.pack.sweep_dir)
-        prunes = [PruneRequest(prune_path(sweep_dir, task.run_id)) for task in tasks]
-        for index, result in train_tasks(tasks, self.pack, [self._stop_of(prune) for prune in prunes]):
+        work = KINDS_OF_WORK[tasks[0].work.kind]
+        prunes = [PruneRequest(prune_path(sweep_dir, task.task_id)) for task in tasks]
+        for index, result in work.results(tasks, self.pack, [self._stop_of(prune) for prune in prunes]):
             if result is None:
                 self._end(tasks[index], PRUNED if prunes[index].made else STOPPED)
             yield tasks[index], result
 
     def _stop_of(self, prune: PruneRequest) -> Callable[[], bool]:
         return (lambda: self.stop() or prune()) if self.pack.prunable else self.stop
-
-
-def train_tasks(
-    tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Trains tasks that share data, with the pack's engine; see `sweep.training.engines.train_runs`."""
-    import torch
-
-    from sweep.data.device import ImageData
-    from sweep.training.engines import train_runs
-
-    settings = pack.settings
-    device = torch.device(settings.device)
-    arrays = _load(tasks[0].source, Path(settings.results_dir) / "cache")
-    images = ImageData(arrays, tasks[0].run, device)
-    options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
-    name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    for index, result in train_runs(settings.engine, [task.run for task in tasks], images, device, options):
-        yield index, result and {**result, "device": name}
-
-
-def _options(task: Task, pack: Pack, stop: Callable[[], bool]) -> Any:
-    from sweep.training.progress import TrainOptions
-
-    def record_epoch(evaluated: Mapping[str, float | int | None]) -> None:
-        if pack.prunable:
-            record(journal_path(Path(pack.sweep_dir), pack.pack_id), EPOCH, task.run_id, **evaluated)
-
-    settings, results_dir = pack.settings, Path(pack.settings.results_dir)
-    return TrainOptions(
-        code=provenance.code_fingerprint(),
-        checkpoint=checkpoint_path(results_dir, task.run_id),
-        checkpoint_seconds=settings.checkpoint_seconds,
-        weights=weights_path(results_dir, task.run_id) if settings.keep_weights else None,
-        stop=stop,
-        on_evaluation=record_epoch,
-    )
-
-
-@cache
-def _load(source: DataSource, cache_dir: Path) -> ImageArrays:
-    return data.load(source, cache_dir)

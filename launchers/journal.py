@@ -28,10 +28,10 @@ def append_line(path: Path, values: dict[str, Any]) -> None:
         stream.write(json.dumps(values) + "\n")
 
 
-def record(path: Path, event: str, run_id: str, **details: Any) -> None:
+def record(path: Path, event: str, task_id: str, **details: Any) -> None:
     append_line(
         path,
-        {"event": event, "run_id": run_id, "at": time.time(), "pid": os.getpid(), "host": platform.node(), **details},
+        {"event": event, "task_id": task_id, "at": time.time(), "pid": os.getpid(), "host": platform.node(), **details},
     )
 
 
@@ -74,11 +74,11 @@ class History:
             self._add(event)
 
     def _add(self, event: dict[str, Any]) -> None:
-        run_id = event["run_id"]
+        task_id = event["task_id"]
         if event["event"] == STARTED:
-            self.attempts[run_id] += 1
+            self.attempts[task_id] += 1
         elif event["event"] == DIED:
-            self.deaths[run_id, event["cause"]] += 1
+            self.deaths[task_id, event["cause"]] += 1
         elif event["event"] == FAILED:
-            for key in [key for key in self.deaths if key[0] == run_id]:
+            for key in [key for key in self.deaths if key[0] == task_id]:
                 del self.deaths[key]

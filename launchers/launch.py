@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from launchers.arrays import array_limit, memory_bytes
+from launchers.arrays import array_limit, describe_arrays, memory_bytes
 from launchers.base import Ended, Listener, PackExecutor
 from launchers.causes import CANCELLED, KILLED, OUT_OF_MEMORY, limit_of
 from launchers.commit import commit_failure
@@ -53,6 +53,8 @@ class Launch:
         if settings.engine == "array":
             limit = partial(array_limit, settings=settings, memory_bytes=memory_bytes(settings, self._workers))
         packs = split_into_packs(tasks, self._workers, settings.pack_minutes, limit)
+        if limit is not None and packs:
+            self._display.say(describe_arrays(packs, settings))
         self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
 
     def attach(self, packs: Sequence[Pack]) -> None:
@@ -106,7 +108,7 @@ class Launch:
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():
             active.note(event)
-            self.tally.add(event["event"], event["run_id"], event.get("error", ""))
+            self.tally.add(event["event"], event["task_id"], event.get("error", ""))
             if self._listener is not None:
                 self._listener(event)
         if not active.left:
@@ -124,7 +126,7 @@ class Launch:
         left = active.left
         if end.cause == CANCELLED:
             self._display.say(f"{len(left)} runs were cancelled with their task; log: {end.log}")
-            self.tally.give_up(task.run_id for task in left)
+            self.tally.give_up(task.task_id for task in left)
             return
         at_work = [task for task in left if active.has_started(task)]
         if len(at_work) > 1 and end.cause in (KILLED, OUT_OF_MEMORY):
@@ -134,9 +136,9 @@ class Launch:
             self._submit_parts(active, (left[: len(left) // 2], left[len(left) // 2 :]))
             return
         culprit = left[0]  # tasks run in order: it was at this one, or died before it
-        self._history.deaths[culprit.run_id, end.cause] += 1
-        deaths, limit = self._history.deaths[culprit.run_id, end.cause], limit_of(end.cause, self._settings)
-        record(active.path, DIED, culprit.run_id, cause=end.cause)
+        self._history.deaths[culprit.task_id, end.cause] += 1
+        deaths, limit = self._history.deaths[culprit.task_id, end.cause], limit_of(end.cause, self._settings)
+        record(active.path, DIED, culprit.task_id, cause=end.cause)
         count = f"{deaths} of at most {limit} times"
         self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {end.cause}, {count}; log: {end.log}")
         if deaths >= limit:
@@ -154,8 +156,8 @@ class Launch:
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {end.cause}"
         commit_failure(task, active.pack, f"{error}; end of {end.log}:\n{_log_end(end.log)}", _now())
-        record(active.path, FAILED, task.run_id, error=error, cause=end.cause)
-        self.tally.add(FAILED, task.run_id, error)
+        record(active.path, FAILED, task.task_id, error=error, cause=end.cause)
+        self.tally.add(FAILED, task.task_id, error)
 
     def _stop_on_shared_error(self) -> None:
         """Stops a sweep whose first runs all failed with one error: the others would too."""
@@ -173,25 +175,25 @@ class _ActivePack:
         self.pack = pack
         self.path = journal_path(Path(pack.sweep_dir), pack.pack_id)
         self.journal = JournalReader(self.path)
-        self._left = {task.run_id: task for task in pack.tasks}
+        self._left = {task.task_id: task for task in pack.tasks}
         self._starts: dict[str, int] = {}
 
     def note(self, event: dict[str, object]) -> None:
-        run_id = str(event["run_id"])
+        task_id = str(event["task_id"])
         if event["event"] == STARTED:
-            self._starts[run_id] = self._starts.get(run_id, 0) + 1
+            self._starts[task_id] = self._starts.get(task_id, 0) + 1
         elif event["event"] in ENDS:
-            self._left.pop(run_id, None)
+            self._left.pop(task_id, None)
 
     @property
     def left(self) -> tuple[Task, ...]:
         return tuple(self._left.values())
 
     def has_started(self, task: Task) -> bool:
-        return task.run_id in self._starts
+        return task.task_id in self._starts
 
     def starts(self, task: Task) -> int:
-        return self._starts.get(task.run_id, 0)
+        return self._starts.get(task.task_id, 0)
 
 
 def _log_end(log: Path) -> str:

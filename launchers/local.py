@@ -12,6 +12,7 @@ import submitit
 
 from launchers.base import Ended, Listener, PlanLauncher
 from launchers.causes import KILLED
+from launchers.environment import set_malloc
 from launchers.hardware import cores, visible_gpus
 from launchers.job import run_pack
 from launchers.journal import History, JournalReader, journal_path
@@ -151,6 +152,7 @@ def _worker_environment(threads: int) -> Iterator[None]:
     before = dict(os.environ)
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
+    set_malloc()
     try:
         yield
     finally:

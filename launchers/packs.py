@@ -1,4 +1,4 @@
-"""Packs: the runs that one worker executes, one after another or as arrays."""
+"""Packs: the tasks that one worker executes, one after another or as arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from sweep.config import DataSource, RunConfig, Settings, array_key
 from sweep.plan import PlannedRun
+from sweep.work import TRAINING, Work
 
 PACKS_PER_WORKER = 3  # at least, so that workers end at about the same time
 SHORTEST_PACK_S = 20.0  # a worker takes seconds to import torch
@@ -14,7 +15,7 @@ FULL_CARD_MEMBERS = 8  # fewer small networks than this do not fill a GPU (calcu
 
 @dataclass(frozen=True)
 class Task:
-    """One run as a worker gets it."""
+    """One run as a worker gets it, and what to do with it."""
 
     run: RunConfig
     run_id: str
@@ -22,12 +23,17 @@ class Task:
     attempt: int
     has_row: bool  # a stale one, which a failure must not replace
     expected_s: float
+    work: Work = TRAINING
+
+    @property
+    def task_id(self) -> str:
+        return self.work.task_id(self.run_id)
 
 
 @dataclass(frozen=True)
 class Pack:
     pack_id: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task, ...]  # of one kind of work
     sweep_dir: str
     settings: Settings
     launcher_pid: int  # on this machine, a worker stops when its launcher is gone
@@ -41,9 +47,11 @@ class Pack:
 
 
 def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list[Task]:
-    """`attempts`: how often each run id was started before."""
+    """`attempts`: how often each task id was started before."""
     return [
-        Task(p.run, p.run_id, p.source, attempts.get(p.run_id, 0) + 1, p.state == "stale", p.expected_s)
+        Task(
+            p.run, p.run_id, p.source, attempts.get(p.task_id, 0) + 1, p.state == "stale", p.expected_s, p.work
+        )
         for p in to_do
     ]  # fmt: skip
 

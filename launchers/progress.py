@@ -17,26 +17,26 @@ class Tally:
     """Runs of a launch by how they ended, and the time that is left."""
 
     def __init__(self, tasks: Sequence[Task], workers: int) -> None:
-        self._cost_s = {task.run_id: task.expected_s for task in tasks}
+        self._cost_s = {task.task_id: task.expected_s for task in tasks}
         self._workers = workers
         self._started = time.monotonic()
         self.ended: dict[str, str] = {}  # run id: finished, diverged, failed, pruned or cancelled
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
 
-    def add(self, event: str, run_id: str, error: str = "") -> None:
+    def add(self, event: str, task_id: str, error: str = "") -> None:
         """Events that are no end, and runs of other launches, are not counted."""
-        if event in ENDS and run_id in self._cost_s:
-            self.ended[run_id] = event
+        if event in ENDS and task_id in self._cost_s:
+            self.ended[task_id] = event
             if event == FAILED:
-                self.errors[run_id] = error
+                self.errors[task_id] = error
 
-    def give_up(self, run_ids: Iterable[str]) -> None:
+    def give_up(self, task_ids: Iterable[str]) -> None:
         """Runs that this launch does not wait for any more."""
-        self.ended |= dict.fromkeys(run_ids, CANCELLED)
+        self.ended |= dict.fromkeys(task_ids, CANCELLED)
 
     def left_s(self) -> float:
         """Expected costs of what is left, at the pace of what has ended."""
-        ended_s = sum(self._cost_s[run_id] for run_id in self.ended)
+        ended_s = sum(self._cost_s[task_id] for task_id in self.ended)
         left_s = sum(self._cost_s.values()) - ended_s
         pace = ended_s / (time.monotonic() - self._started) if ended_s else float(self._workers)
         return left_s / pace

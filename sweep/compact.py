@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 
 from sweep.cli import parse_arguments, run_command
 from sweep.config import ConfigError
-from sweep.rows import FINAL, Store, best_rows, curves_store, rows_store, shards, write_beside
+from sweep.rows import FINAL, Store, best_rows, curves_store, measures_store, rows_store, shards, write_beside
 
 ROW_GROUP = 20_000
 RMDIR_ATTEMPTS = 100
 READ_TOGETHER = 200
 # Rows are sorted by what readers filter by, so that row groups can be skipped.
-SORT_BY = ("dataset", "model", "bits", "optimizer", "run_id", "epoch")
+SORT_BY = ("dataset", "model", "bits", "optimizer", "run_id", "task_id", "epoch")
 
 
 def compact(store: Store) -> int:
@@ -64,11 +64,11 @@ def _alone(store: Store) -> Iterator[bool]:
 
 
 def _write_merged(store: Store, files: list[Path], folder: Path) -> None:
-    merged = best_rows(_read_all(store, files))
+    merged = best_rows(_read_all(store, files), store.key)
     if "status" in merged.column_names:
         is_final = pc.is_in(merged["status"], pa.array(FINAL))
         for failed in merged.filter(pc.invert(is_final)).to_pylist():
-            pq.write_table(pa.Table.from_pylist([failed], store.schema), folder / f"{failed['run_id']}.parquet")
+            pq.write_table(pa.Table.from_pylist([failed], store.schema), folder / f"{failed[store.key]}.parquet")
         merged = merged.filter(is_final)
     merged = merged.sort_by([(name, "ascending") for name in SORT_BY if name in merged.column_names])
     if len(merged):
@@ -102,8 +102,12 @@ def _remove_generation(folder: Path, merged: set[int], new: Path) -> None:
 
 def compact_all(results_dir: Path) -> None:
     """Merges the shards of every table."""
-    for store in (curves_store(results_dir), rows_store(results_dir)):
+    for store in all_stores(results_dir):
         compact(store)
+
+
+def all_stores(results_dir: Path) -> list[Store]:
+    return [curves_store(results_dir), rows_store(results_dir), measures_store(results_dir)]
 
 
 def main() -> None:
@@ -111,7 +115,7 @@ def main() -> None:
     results_dir = Path(arguments["results_dir"])
     if not rows_store(results_dir).path.exists():
         raise ConfigError(f"results_dir={results_dir}: no rows there")
-    for store in (curves_store(results_dir), rows_store(results_dir)):
+    for store in all_stores(results_dir):
         before = compact(store)
         print(f"{store.path}: {before or 'no'} shards merged, {len(shards(store.path))} files now")
 

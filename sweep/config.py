@@ -105,6 +105,7 @@ class Settings:
     results_dir: str = "results"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["auto", "plain", "array"] = "auto"
+    kernels: Literal["torch", "triton"] = "torch"
     array_size: int = 0
     gpu_memory_gb: float = 0
     workers: int = 0
@@ -270,6 +271,7 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
         "results_dir": str(values["results_dir"]),
         "device": check_choice("device", values["device"], ("auto", "cpu", "cuda")),
         "engine": check_choice("engine", values["engine"], ("auto", "plain", "array")),
+        "kernels": check_choice("kernels", values["kernels"], ("torch", "triton")),
         "workers": check_integer("workers", values["workers"], 0),
         "array_size": check_integer("array_size", values["array_size"], 0),
         "gpu_memory_gb": check_number("gpu_memory_gb", values["gpu_memory_gb"], 0),

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,30 +86,47 @@ _SIMILAR = (
 )
 
 
+class Ratios:
+    """Seconds that work on runs took, over what its operations alone would; the most similar runs decide."""
+
+    def __init__(self, seen: Iterable[tuple[RunConfig, float]]) -> None:
+        ratios: dict[tuple[Any, ...], list[float]] = defaultdict(list)
+        for run, ratio in seen:
+            for level in _SIMILAR:
+                ratios[_key(run, level)].append(ratio)
+        self._medians = {key: statistics.median(found) for key, found in ratios.items()}
+
+    def expected_s(self, run: RunConfig, operations_s: float) -> tuple[float, str]:
+        """Seconds, and what they come from: `rows` or `operations`."""
+        for level in _SIMILAR:
+            ratio = self._medians.get(_key(run, level))
+            if ratio is not None:
+                return ratio * operations_s, "rows"
+        return operations_s, "operations"
+
+
+def _key(run: RunConfig, level: tuple[str, ...]) -> tuple[Any, ...]:
+    return (level, *(getattr(run, name) for name in level))
+
+
 class CostModel:
     """Expected seconds of runs on one kind of worker: operation counts times the median ratio of stored rows."""
 
     def __init__(self, kind: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
         """`rows`: stored rows as mappings; only those of this kind of worker and of data sets in `facts` count."""
         self.kind = kind
-        ratios: dict[tuple[Any, ...], list[float]] = defaultdict(list)
-        for row in rows:
-            same_kind = worker_kind(row["device"], row["engine"]) == kind
-            if row["status"] == "finished" and same_kind and row["dataset"] in facts:
-                run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
-                ratio = row["seconds"] / operations_s(run, facts[run.dataset], kind)
-                for level in _SIMILAR:
-                    ratios[_key(run, level)].append(ratio)
-        self._ratios = {key: statistics.median(found) for key, found in ratios.items()}
+        self._ratios = Ratios(_seen(kind, rows, facts))
 
     def expected_s(self, run: RunConfig, facts: DataFacts) -> tuple[float, str]:
         """Seconds, and what they come from: `rows` or `operations`."""
-        for level in _SIMILAR:
-            ratio = self._ratios.get(_key(run, level))
-            if ratio is not None:
-                return ratio * operations_s(run, facts, self.kind), "rows"
-        return operations_s(run, facts, self.kind), "operations"
+        return self._ratios.expected_s(run, operations_s(run, facts, self.kind))
 
 
-def _key(run: RunConfig, level: tuple[str, ...]) -> tuple[Any, ...]:
-    return (level, *(getattr(run, name) for name in level))
+def _seen(
+    kind: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]
+) -> Iterator[tuple[RunConfig, float]]:
+    for row in rows:
+        same_kind = worker_kind(row["device"], row["engine"]) == kind
+        if row["status"] == "finished" and same_kind and row["dataset"] in facts:
+            run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
+            yield run, row["seconds"] / operations_s(run, facts[run.dataset], kind)

@@ -16,7 +16,7 @@ from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Setting
 from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
-from sweep.rows import stored
+from sweep.rows import STORES, Store, stored
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", *RUN_FIELDS)
@@ -31,13 +31,30 @@ def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
 
 def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
     """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
-    launcher.check(settings)
-    settings = launcher.resolve(settings)
+    settings = resolved(settings, launcher)
     results_dir = Path(settings.results_dir)
     kind = worker_kind(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
     plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind)
-    print(f"sweep {plan.sweep_id} on {kind}, results in {results_dir}")
+    check_kernels(plan, settings)
+    carry_out(plan, settings, launcher)
+    if settings.dry_run:
+        return
+    if len(plan.runs) == 1:
+        print(_outcome(results_dir, plan.runs[0].run_id))
+    print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
+
+
+def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:
+    """As `PlanLauncher.resolve`; raises `ConfigError` also where the launcher cannot do what `settings` ask."""
+    launcher.check(settings)
+    return launcher.resolve(settings)
+
+
+def carry_out(plan: Plan, settings: Settings, launcher: PlanLauncher) -> None:
+    """Shows `plan` and, unless `dry_run`, does what is left of it. Exits with 1 where work failed."""
+    results_dir = Path(settings.results_dir)
+    print(f"sweep {plan.sweep_id} on {worker_kind(settings.device, settings.engine)}, results in {results_dir}")
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
     if settings.dry_run:
         return
@@ -45,17 +62,28 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     sweep_dir.mkdir(parents=True, exist_ok=True)
     plan.write(sweep_dir / "plan.parquet")
     if plan.to_do(settings.rerun):
-        _train(plan, settings, launcher, sweep_dir)
+        with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
+            tally = launch(plan, settings, launcher, sweep_dir)
+        exit_on_errors(tally.errors, STORES[plan.kind](results_dir))
     else:
         print("nothing to do: every run has its row")
-    if len(plan.runs) == 1:
-        print(_outcome(results_dir, plan.runs[0].run_id))
-    print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
+
+
+def check_kernels(plan: Plan, settings: Settings) -> None:
+    """Raises `ConfigError` where kernels=triton asks for what these kernels cannot do."""
+    if settings.kernels == "torch":
+        return
+    if (settings.device, settings.engine) != ("cuda", "array"):
+        raise ConfigError(
+            "kernels=triton: these are for arrays on GPUs; take kernels=torch, or device=cuda engine=array"
+        )
+    if any(planned.run.precision == "fp64" for planned in plan.runs):
+        raise ConfigError("kernels=triton with precision=fp64: allowed are fp32, tf32, bf16, fp16, or kernels=torch")
 
 
 @contextmanager
 def only_launcher(sweep_dir: Path) -> Iterator[None]:
-    """Raises `ConfigError` while another launcher trains this sweep. The lock ends with the process that holds it."""
+    """Raises `ConfigError` while another launcher works at this sweep. The lock ends with the process that holds it."""
     with (sweep_dir / "launcher.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -82,16 +110,10 @@ def _outcome(results_dir: Path, run_id: str) -> str:
     )
 
 
-def _train(plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path) -> None:
-    with stopped_and_compacted(Path(settings.results_dir)), only_launcher(sweep_dir):
-        tally = train(plan, settings, launcher, sweep_dir)
-    exit_on_errors(tally.errors, settings)
-
-
-def train(
+def launch(
     plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
 ) -> Tally:
-    """Trains what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
+    """Does what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
     for source in {planned.source for planned in plan.to_do(settings.rerun)}:
         data.prepare(source, Path(settings.results_dir) / "cache")
     return launcher.run(plan, settings, sweep_dir, listener)
@@ -99,7 +121,7 @@ def train(
 
 @contextmanager
 def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
-    """Merges the shards when training ends; exits after a Ctrl-C."""
+    """Merges the shards when the work ends; exits after a Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -108,10 +130,10 @@ def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
         compact_all(results_dir)
 
 
-def exit_on_errors(errors: Mapping[str, str], settings: Settings) -> None:
-    """`errors` by run id."""
+def exit_on_errors(errors: Mapping[str, str], store: Store) -> None:
+    """`errors` by task id; `store` has their rows."""
     if errors:
-        print(f"{len(errors)} runs failed; their traces are in the column `error` of {settings.results_dir}/rows:")
+        print(f"{len(errors)} runs failed; their traces are in the column `error` of {store.path}:")
         for error in sorted(set(errors.values())):
             print(f"  {sum(e == error for e in errors.values())} x {error}")
         print("The same command tries them again.")

@@ -67,8 +67,8 @@ def describe(sweep: Sweep) -> str:
     for cluster in clusters(runs):
         lines += ["", f"{len(cluster.runs)} x {cluster.message}", f"  {_what_they_share(cluster)}"]
         logs = _logs(sweep)
-        for run_id in cluster.runs["run_id"].head(SHOWN_RUNS):
-            lines.append(f"  {run_id[:12]}  {logs.get(run_id, '')}")
+        for _, run in cluster.runs.head(SHOWN_RUNS).iterrows():
+            lines.append(f"  {run['run_id'][:12]}  {logs.get(run['task_id'], '')}")
     deaths = Counter(event["cause"] for event in sweep.events() if event["event"] == DIED)
     if deaths:
         causes = ", ".join(f"{count} {cause}" for cause, count in deaths.most_common())
@@ -84,8 +84,8 @@ def _what_they_share(cluster: Cluster) -> str:
 
 
 def _logs(sweep: Sweep) -> dict[str, Path]:
-    """The log of the worker that was last at each run, by the id of its scheduler job."""
-    return {event["run_id"]: sweep.folder / "logs" / event["log"] for event in sweep.events() if event.get("log")}
+    """By task, the log of the worker that was last at it, named by the id of its scheduler job."""
+    return {event["task_id"]: sweep.folder / "logs" / event["log"] for event in sweep.events() if event.get("log")}
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -15,7 +15,8 @@ from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
 from sweep.cli import parse_arguments
 from sweep.config import ConfigError, allowed
-from sweep.rows import rows_store
+from sweep.rows import STORES, Store
+from sweep.work import Kind
 
 _TURNS = (STARTED, STOPPED, DIED, *ENDS)
 
@@ -35,14 +36,20 @@ class Sweep:
         return self.folder.name
 
     def runs(self) -> pd.DataFrame:
-        """One line per planned run with the columns of its row, where it has one."""
+        """One line per planned task with the columns of its row, where it has one."""
         planned: pd.DataFrame = pq.read_table(self.folder / "plan.parquet").to_pandas()
-        store = rows_store(self.results_dir)
+        store = self.store
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)
             return planned.assign(status=None, seconds=None, ended_at=never, error=None)
-        rows: pd.DataFrame = store.read(["run_id", "status", "seconds", "ended_at", "error"]).to_pandas()
-        return planned.merge(rows, on="run_id", how="left")
+        rows: pd.DataFrame = store.read([store.key, "status", "seconds", "ended_at", "error"]).to_pandas()
+        return planned.merge(rows.rename(columns={store.key: "task_id"}), on="task_id", how="left")
+
+    @property
+    def store(self) -> Store:
+        """Where its rows are."""
+        kind = cast("Kind", pq.read_schema(self.folder / "plan.parquet").metadata[b"kind"].decode())
+        return STORES[kind](self.results_dir)
 
     def events(self) -> list[dict[str, Any]]:
         """Of all its journals, in the order of time; each with the name of its pack."""
@@ -68,9 +75,9 @@ def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
 
 
 def running(events: list[dict[str, Any]]) -> set[str]:
-    """Runs that were started and have not ended, as far as journals tell."""
-    last = {event["run_id"]: event["event"] for event in events if event["event"] in _TURNS}
-    return {run_id for run_id, event in last.items() if event == STARTED}
+    """Tasks that were started and have not ended, as far as journals tell."""
+    last = {event["task_id"]: event["event"] for event in events if event["event"] in _TURNS}
+    return {task_id for task_id, event in last.items() if event == STARTED}
 
 
 def scheduler_states(sweep: Sweep) -> Counter[str]:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from sweep.architectures import ARCHITECTURES
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
 from sweep.cost import CostModel, DataFacts
+from sweep.work import PAST, TRAINING, Kind, Work
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
@@ -26,6 +27,11 @@ class PlannedRun:
     state: State
     expected_s: float
     cost_from: str  # rows or operations
+    work: Work = TRAINING
+
+    @property
+    def task_id(self) -> str:
+        return self.work.task_id(self.run_id)
 
 
 @dataclass(frozen=True)
@@ -35,21 +41,23 @@ class Plan:
     study: str
     runs: tuple[PlannedRun, ...]
     duplicates: int  # points of the grid that are equal to an earlier one
+    kind: Kind = "train"  # of the work that is done with them
 
     @property
     def sweep_id(self) -> str:
         """Names the sweep by its content: the same command is the same sweep."""
-        ids = "\n".join(sorted(planned.run_id for planned in self.runs))
+        ids = "\n".join(sorted(planned.task_id for planned in self.runs))
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
     def to_do(self, rerun: str) -> list[PlannedRun]:
-        """What has to be trained: new and failed runs, with `rerun="stale"` stale ones too."""
+        """What has to be done: new and failed runs, with `rerun="stale"` stale ones too."""
         wanted = {"new", "failed"} | ({"stale"} if rerun == "stale" else set())
         return [planned for planned in self.runs if planned.state in wanted]
 
     def write(self, path: Path) -> None:
-        """One row per run: id, state, cost and the whole science config."""
+        """One row per task: ids, state, cost and the whole science config of its run."""
         columns: dict[str, list[Any]] = {
+            "task_id": [p.task_id for p in self.runs],
             "run_id": [p.run_id for p in self.runs],
             "state": [p.state for p in self.runs],
             "expected_s": [p.expected_s for p in self.runs],
@@ -57,7 +65,7 @@ class Plan:
         }
         columns |= {name: [getattr(p.run, name) for p in self.runs] for name in RUN_FIELDS}
         beside = path.with_name(f".{path.name}")
-        pq.write_table(pa.table(columns, metadata={"study": self.study}), beside)
+        pq.write_table(pa.table(columns, metadata={"study": self.study, "kind": self.kind}), beside)
         beside.replace(path)
 
 
@@ -109,11 +117,12 @@ def make_plan(
         if run_id not in planned:
             check_run(run, facts[run.dataset], kind)
             expected = cost.expected_s(run, facts[run.dataset])
-            planned[run_id] = PlannedRun(run, run_id, source, _state(stored.get(run_id), code), *expected)
+            planned[run_id] = PlannedRun(run, run_id, source, state_of(stored.get(run_id), code), *expected)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
 
 
-def _state(row: Mapping[str, Any] | None, code: str) -> State:
+def state_of(row: Mapping[str, Any] | None, code: str) -> State:
+    """What the stored row of a task says of it, for today's `code`."""
     if row is None:
         return "new"
     if row["status"] == "failed":
@@ -147,7 +156,7 @@ def summarize(plan: Plan, workers: int, rerun: str) -> str:
     if plan.duplicates:
         lines.append(f"{plan.duplicates} points of the grid are equal to others and run once")
     if any(p.state == "stale" for p in plan.runs) and rerun == "missing":
-        lines.append("stale: trained by other code; kept as they are unless you say rerun=stale")
+        lines.append(f"stale: {PAST[plan.kind]} by other code; kept as they are unless you say rerun=stale")
     return "\n".join(lines)
 
 
@@ -155,7 +164,7 @@ def _summary_row(label: str, runs: list[PlannedRun], to_do: list[PlannedRun]) ->
     from sweep.terminal import duration
 
     states = Counter(p.state for p in runs)
-    ids = {p.run_id for p in runs}
+    ids = {p.task_id for p in runs}
     mean_s = sum(p.expected_s for p in runs) / len(runs)
-    left_s = sum(p.expected_s for p in to_do if p.run_id in ids)
+    left_s = sum(p.expected_s for p in to_do if p.task_id in ids)
     return [label, str(len(runs)), *(str(states[s]) for s in STATES), duration(mean_s), duration(left_s)]

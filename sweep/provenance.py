@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import sweep
+from sweep.work import Kind
 
 _PACKAGE = sweep.PROJECT / "sweep"
-_DECISIVE = ("architectures", "data", "models", "quantizers", "training")
+_TRAINING = ("architectures", "data", "models", "quantizers", "training")
+_DECISIVE: dict[Kind, tuple[str, ...]] = {"train": _TRAINING, "measure": (*_TRAINING, "measures")}
 
 
 @cache
-def code_fingerprint() -> str:
-    """sha256 over the source files under sweep/ that can change what a run's numbers are."""
+def code_fingerprint(kind: Kind = "train") -> str:
+    """sha256 over the source files under sweep/ that can change the numbers of work of this kind."""
     digest = hashlib.sha256()
-    for folder in _DECISIVE:
+    for folder in _DECISIVE[kind]:
         for file in sorted((_PACKAGE / folder).rglob("*.py")):
             digest.update(file.relative_to(_PACKAGE).as_posix().encode())
             digest.update(file.read_bytes())
@@ -27,12 +29,11 @@ def code_fingerprint() -> str:
 
 @cache
 def versions() -> dict[str, Any]:
-    """The provenance columns of a row that are the same for every run of a process."""
+    """The provenance columns of a row that are the same for all work of a process."""
     import torch
 
     commit, dirty = git_state(sweep.PROJECT)
     return {
-        "code": code_fingerprint(),
         "commit": commit,
         "dirty": dirty,
         "qsweep_version": sweep.__version__,

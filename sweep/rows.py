@@ -1,5 +1,6 @@
-"""Rows: one per run, in parquet shards that are complete or absent. The one declared schema, reading and writing."""
+"""Rows of every table, in parquet shards that are complete or absent: reading and writing."""
 
+import dataclasses
 import datetime
 import os
 import uuid
@@ -14,7 +15,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, RunConfig
-from sweep.schema import CURVES, ROWS
+from sweep.measures.config import MEASURE_FIELDS, MeasureConfig
+from sweep.schema import CURVES, MEASURES, ROWS, Schema
+from sweep.work import Kind
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
 RENAME_ATTEMPTS = READ_ATTEMPTS = 20
@@ -22,7 +25,7 @@ RENAME_ATTEMPTS = READ_ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Store:
-    """One table of a results directory: shards `<run id>.parquet`, one per run, and compacted `part-*.parquet`.
+    """One table of a results directory: shards `<key>.parquet`, one per run or task, and compacted `part-*.parquet`.
 
     `DIR/<name>` is a link to the current generation of shards. Compaction makes the next generation and turns
     the link, which is one step: whoever reads sees all rows once, at any moment.
@@ -31,6 +34,7 @@ class Store:
     results_dir: Path
     name: str
     schema: pa.Schema
+    key: str  # the column that names a run or task
 
     @property
     def path(self) -> Path:
@@ -71,16 +75,19 @@ class Store:
         except FileExistsError:
             generation.rmdir()
 
-    def write(self, run_id: str, rows: list[dict[str, Any]]) -> None:
-        """Writes the shard of one run, in place of its earlier one."""
+    def shard(self, key: str) -> Path:
+        return self.path / f"{key}.parquet"
+
+    def write(self, key: str, rows: list[dict[str, Any]]) -> None:
+        """Writes the shard of one run or task, in place of its earlier one."""
         if not self.path.exists():
             self._create()
         table = pa.Table.from_pylist(rows, schema=self.schema)
-        write_beside(self.path / f"{run_id}.parquet", lambda path: pq.write_table(table, path))
+        write_beside(self.shard(key), lambda path: pq.write_table(table, path))
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """All rows, the best one of each run. A damaged shard is named, set aside in DIR/damaged, and left out."""
-        key = [name for name in KEY_COLUMNS if name in self.schema.names]
+        """All rows, the best one of each key. A damaged shard is named, set aside in DIR/damaged, and left out."""
+        key = [name for name in (self.key, *RANK_COLUMNS) if name in self.schema.names]
         wanted = list(dict.fromkeys([*(columns or self.schema.names), *key]))
         for _ in range(READ_ATTEMPTS):
             generation = self.path.resolve()
@@ -89,7 +96,7 @@ class Store:
             except FileNotFoundError:
                 continue
             if self.path.resolve() == generation:  # else a compaction was removing files while we read
-                return best_rows(table).select(columns or self.schema.names)
+                return best_rows(table, self.key).select(columns or self.schema.names)
         raise OSError(f"{self.path} changed under {READ_ATTEMPTS} attempts to read it")
 
     def read_files(self, files: list[Path], columns: list[str]) -> pa.Table:
@@ -126,28 +133,40 @@ class Store:
 
 
 def rows_store(results_dir: Path) -> Store:
-    return Store(results_dir, "rows", ROWS.arrow())
+    return _store(results_dir, ROWS)
 
 
 def curves_store(results_dir: Path) -> Store:
-    return Store(results_dir, "curves", CURVES.arrow())
+    return _store(results_dir, CURVES)
+
+
+def measures_store(results_dir: Path) -> Store:
+    return _store(results_dir, MEASURES)
+
+
+def _store(results_dir: Path, table: Schema) -> Store:
+    return Store(results_dir, table.name, table.arrow(), table.key)
+
+
+# Where each kind of work leaves its rows.
+STORES: dict[Kind, Callable[[Path], Store]] = {"train": rows_store, "measure": measures_store}
 
 
 def shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("[!.]*.parquet"))
 
 
-# What decides between rows of one run.
-KEY_COLUMNS = ("run_id", "status", "attempt", "ended_at")
+# What decides between rows of one key.
+RANK_COLUMNS = ("status", "attempt", "ended_at")
 
 
-def best_rows(table: pa.Table) -> pa.Table:
-    """Of the rows of each run those of its best attempt: a final one before a failed one, then the latest.
+def best_rows(table: pa.Table, key: str) -> pa.Table:
+    """Of the rows of each value of the column `key` those of its best attempt: final before failed, then the latest.
 
     A table may hold several rows of one attempt (the epochs of a curve): all of them stay, in order, but an
     attempt that was written twice stays once.
     """
-    ids = table["run_id"].to_pylist()
+    ids = table[key].to_pylist()
     if "epoch" not in table.column_names and len(set(ids)) == len(ids):
         return table
     failed = [s not in FINAL for s in table["status"].to_pylist()] if "status" in table.column_names else None
@@ -157,13 +176,13 @@ def best_rows(table: pa.Table) -> pa.Table:
         for i, (attempt, end) in enumerate(zip(attempts, ended, strict=True))
     ]
     best: dict[str, Any] = {}
-    for run_id, rank in zip(ids, ranks, strict=True):
-        best[run_id] = max(rank, best.get(run_id, rank))
+    for each, rank in zip(ids, ranks, strict=True):
+        best[each] = max(rank, best.get(each, rank))
     epochs = table["epoch"].to_pylist() if "epoch" in table.column_names else [0] * len(ids)
     keep = {}
-    for i, (run_id, rank, epoch) in enumerate(zip(ids, ranks, epochs, strict=True)):
-        if rank == best[run_id]:
-            keep[run_id, epoch] = i
+    for i, (each, rank, epoch) in enumerate(zip(ids, ranks, epochs, strict=True)):
+        if rank == best[each]:
+            keep[each, epoch] = i
     return table.take(pa.array(sorted(keep.values()), pa.int64()))
 
 
@@ -200,7 +219,18 @@ def science_columns(run: RunConfig) -> dict[str, Any]:
     return {name: getattr(run, name) for name in RUN_FIELDS} | {"milestones": list(run.milestones)}
 
 
-def stored(results_dir: Path, columns: Iterable[str]) -> list[dict[str, Any]]:
-    """The rows of `results_dir` as mappings; none where there is no such directory."""
-    store = rows_store(results_dir)
+def measure_columns(config: MeasureConfig) -> dict[str, Any]:
+    """The settings of a measurement, as its row holds them."""
+    values = dataclasses.asdict(config) | {"linf_radii": list(config.linf_radii)}
+    return {f"measure_{name}": value for name, value in values.items()}
+
+
+def measure_config_of(row: Mapping[str, Any]) -> MeasureConfig:
+    values = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
+    return MeasureConfig(**(values | {"linf_radii": tuple(values["linf_radii"])}))
+
+
+def stored(results_dir: Path, columns: Iterable[str], kind: Kind = "train") -> list[dict[str, Any]]:
+    """The rows that work of `kind` left in `results_dir`, as mappings; none where there is no such directory."""
+    store = STORES[kind](results_dir)
     return store.read(list(columns)).to_pylist() if store.path.exists() else []

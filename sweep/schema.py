@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from sweep.config import RunConfig
+from sweep.measures.config import BOUNDS, FORMS, SCALES, MeasureConfig
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table under the results directory."""
+    """A table under the results directory. `key` names what has one row, or the rows of one attempt."""
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
+    key: str = "run_id"
 
     def arrow(self) -> pa.Schema:
         return pa.schema([(column.name, column.type) for column in self.columns])
@@ -37,20 +39,36 @@ class Schema:
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
-def _science() -> list[Column]:
-    return [
-        Column(f.name, _arrow_type(f.type), f.metadata["doc"]) for f in dataclasses.fields(RunConfig)
-    ]  # fmt: skip
+def _declared(config: type, prefix: str = "") -> list[Column]:
+    """The fields of a config class."""
+    fields = dataclasses.fields(config)
+    return [Column(f"{prefix}{f.name}", _arrow_type(f.type), f.metadata["doc"]) for f in fields]
 
 
 def _arrow_type(annotation: object) -> pa.DataType:
     if isinstance(annotation, types.GenericAlias):  # tuple[int, ...]
-        return pa.list_(pa.int64())
+        return pa.list_(_TYPES[annotation.__args__[0]])
     return _TYPES[annotation]  # type: ignore[index]
 
 
 _I, _F, _S, _B = pa.int64(), pa.float64(), pa.string(), pa.bool_()
 _TIME = pa.timestamp("us", tz="UTC")
+
+_CIRCUMSTANCES = (
+    Column("device", _S, "cpu, or the name of the GPU"),
+    Column("threads", _I, "CPU threads of the worker"),
+    Column("error", _S, "trace of a failure"),
+    Column("code", _S, "sha256 of the source files that decide the numbers; a row of other code is stale"),
+    Column("commit", _S, "git commit of the checkout, empty where there is none"),
+    Column("dirty", _B, "whether the checkout had uncommitted changes"),
+    Column("qsweep_version", _S, "version of this package"),
+    Column("torch_version", _S, "version of torch"),
+    Column("cuda_version", _S, "CUDA that torch was built with, empty for none"),
+    Column("host", _S, "machine"),
+    Column("job_id", _S, "of the scheduler"),
+    Column("started_at", _TIME, "start of the attempt that made this row"),
+    Column("ended_at", _TIME, "end of it"),
+)
 
 ROWS = Schema(
     "rows",
@@ -60,7 +78,7 @@ ROWS = Schema(
         Column("status", _S, "finished, diverged (a NaN or infinite loss) or failed (see error)"),
         Column("attempt", _I, "how often the run had been started when this row was made, this time included"),
         Column("study", _S, "name of the grid that the run was part of"),
-        *_science(),
+        *_declared(RunConfig),
         Column("train_loss", _F, "on the clean training set, at best_epoch", "nats"),
         Column("test_loss", _F, "on the test set, at best_epoch", "nats"),
         Column("train_acc", _F, "on the clean training set, at best_epoch", "share of 1"),
@@ -82,19 +100,7 @@ ROWS = Schema(
         Column("array_size", _I, "runs that were trained together when this one ended"),
         Column("seconds", _F, "training and evaluation, over all attempts; of an array, the run's share", "s"),
         Column("images_per_s", _F, "training images per second, evaluation included", "1/s"),
-        Column("device", _S, "cpu, or the name of the GPU"),
-        Column("threads", _I, "CPU threads of the worker"),
-        Column("error", _S, "trace of a failed run"),
-        Column("code", _S, "sha256 of the source files that decide the numbers; a row of other code is stale"),
-        Column("commit", _S, "git commit of the checkout, empty where there is none"),
-        Column("dirty", _B, "whether the checkout had uncommitted changes"),
-        Column("qsweep_version", _S, "version of this package"),
-        Column("torch_version", _S, "version of torch"),
-        Column("cuda_version", _S, "CUDA that torch was built with, empty for none"),
-        Column("host", _S, "machine"),
-        Column("job_id", _S, "of the scheduler"),
-        Column("started_at", _TIME, "start of the attempt that made this row"),
-        Column("ended_at", _TIME, "end of it"),
+        *_CIRCUMSTANCES,
     ),
 )
 
@@ -115,13 +121,71 @@ CURVES = Schema(
     ),
 )
 
+
+def _of_form(form: str) -> list[Column]:
+    """What is measured of the weights as they are (raw), or with BN folded into the convolutions (folded)."""
+    return [
+        Column(f"{form}_l2_norm", _F, f"of the counted weights, {form}"),
+        Column(f"{form}_distance", _F, "l2 distance of the counted weights to their initial values"),
+        Column(f"{form}_train_acc", _F, "of the unperturbed network", "share of 1"),
+        Column(f"{form}_train_loss", _F, "of the unperturbed network", "nats"),
+        Column(f"{form}_threshold_missed", _B, "the unperturbed network misses the threshold: no scales, no bounds"),
+        *(column for name in SCALES for column in _of_search(f"{form}_{name}")),
+        *(Column(f"{form}_{name}", _F, "QGen eq. 15-22, printed as sqrt(x / train_size)") for name in BOUNDS),
+        Column(f"{form}_hessian_eigenvalue", _F, "the largest in magnitude, with its sign", "nats"),
+        Column(f"{form}_hessian_converged", _B, "whether the power iteration did"),
+        Column(f"{form}_hessian_iterations", _I, "of the power iteration"),
+        Column(f"{form}_linf_box", pa.list_(_F), "largest rise of the loss, per radius", "nats"),
+        Column(f"{form}_linf_subspace", pa.list_(_F), "as Keskar et al. 2017, eq. 4, per radius", "%"),
+        Column(f"{form}_history", pa.list_(_SEARCH_STEP), "steps of the four searches"),
+        Column(f"{form}_landscape", pa.list_(_POINT), "mean loss at w + x d1 + y d2", "nats"),
+    ]
+
+
+def _of_search(name: str) -> list[Column]:
+    return [
+        Column(name, _F, "scale that the search found"),
+        Column(f"{name}_converged", _B, "whether it met the target within the tolerance"),
+        Column(f"{name}_saturated", _B, "it hit an end of its range: a limit, not a property of the network"),
+    ]
+
+
+_SEARCH_STEP = pa.struct(
+    [("search", _S), ("step", _I), ("scale", _F), ("excess_low", _F), ("excess_high", _F), ("images", _I)]
+)
+_POINT = pa.struct([("x", _F), ("y", _F), ("loss", _F)])
+
+MEASURES = Schema(
+    "measures",
+    "One row per run and measure settings, written when `sweep.measure` has measured the run. Join rows by run_id.",
+    (
+        Column("task_id", _S, "sha256 of run_id and measure_id"),
+        Column("run_id", _S, "the run"),
+        Column("measure_id", _S, "sha256 of the settings: the columns that begin with measure_"),
+        Column("status", _S, "finished or failed (see error)"),
+        Column("attempt", _I, "as in rows"),
+        *_declared(MeasureConfig, prefix="measure_"),
+        Column("weights", _I, "counted weights: of convolutions and linear layers"),
+        Column("train_size", _I, "training images measured on"),
+        Column("layers", pa.list_(_S), "quantized weights, by name"),
+        Column("step_sizes", pa.list_(_F), "of these"),
+        Column("quantization_error", _F, "mean |Q(w) - w|; null at full precision"),
+        Column("regularizer_uniform", _F, "QGen eq. 7 for uniform noise; null at full precision"),
+        Column("regularizer_actual", _F, "QGen eq. 7 for the real Q(w) - w; null at full precision"),
+        *(column for form in FORMS for column in _of_form(form)),
+        Column("seconds", _F, "of the measurement", "s"),
+        *_CIRCUMSTANCES,
+    ),
+    key="task_id",
+)
+
 _HEAD = """# What a sweep writes
 
 `results_dir` (by default `results/`, where git ignores it) holds:
 
 | path | what |
 |---|---|
-| rows/, curves/ | the tables below: `pandas.read_parquet("results/rows")` |
+| rows/, curves/, measures/ | the tables below: `pandas.read_parquet("results/rows")` |
 | sweeps/ID/ | plan.parquet, the journal of every worker, and the workers' logs; of a search also trials.jsonl |
 | checkpoints/, weights/ | of unfinished runs; initial and best weights with `keep_weights=true` |
 | damaged/ | shards that could not be read |
@@ -132,7 +196,7 @@ _HEAD = """# What a sweep writes
 
 
 def readme() -> str:
-    return "\n".join([_HEAD, ROWS.markdown(), "", CURVES.markdown(), ""])
+    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in (ROWS, CURVES, MEASURES))])
 
 
 if __name__ == "__main__":

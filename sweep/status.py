@@ -15,7 +15,7 @@ def run_states(sweep: Sweep) -> pd.DataFrame:
     """The planned runs with a column `now`: the status of the row, else running or waiting."""
     runs = sweep.runs()
     active = running(sweep.events())
-    without_row = runs["run_id"].isin(active).map({True: "running", False: "waiting"})
+    without_row = runs["task_id"].isin(active).map({True: "running", False: "waiting"})
     return runs.assign(now=runs["status"].where(runs["status"].notna(), without_row))
 
 

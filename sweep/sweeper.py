@@ -107,13 +107,14 @@ def command_line_axes(overrides: Sequence[Override]) -> dict[str, Axis]:
     for override in overrides:
         key = override.get_key_element()
         if override.is_sweep_override():
-            axes[key] = fixed_axis(key, _swept_values(override))
+            axes[key] = fixed_axis(key, swept_values(override))
         elif key in AXES:
             axes[key] = fixed_axis(key, [override.value()])
     return axes
 
 
-def _swept_values(override: Override) -> list[Any]:
+def swept_values(override: Override) -> list[Any]:
+    """The values that an override gives an axis; raises `ConfigError` where it cannot be one."""
     key = override.get_key_element()
     if key in SETTING_KEYS or key in SOURCE_KEYS:
         raise ConfigError(f"{override.input_line}: {key} is a setting of the whole sweep; give it one value")

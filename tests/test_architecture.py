@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from sweep import PROJECT
+from sweep.measure import KEYS as MEASURE_KEYS
+from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
 from sweep.run import KEYS
 
 # From left to right; a module imports only from its own group or from groups to its left.
 ORDER = [
     {"sweep.architectures"},
-    {"sweep", "sweep.config", "sweep.cli", "sweep.terminal"},
-    {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid"},
+    {"sweep", "sweep.config", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
+    {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.work"},
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},
@@ -28,6 +30,9 @@ ROOTS = {
     "sweep.run",
     "sweep.sweeper",
     "sweep.execute",
+    "sweep.measure",
+    "sweep.measuring",
+    "sweep.plugins",
     "sweep.observe",
     "sweep.status",
     "sweep.failures",
@@ -59,7 +64,7 @@ SOURCES = sorted((PROJECT / "sweep").rglob("*.py"))
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_imports_go_one_way(path: Path) -> None:
     module = ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
-    if any(module.startswith(root) for root in ROOTS):
+    if any(f"{module}.".startswith(f"{root}.") for root in ROOTS):
         return
     own = group(module)
     assert own is not None, f"{module} has no place in the order: give it one above"
@@ -69,7 +74,13 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_every_key_of_conf_is_read() -> None:
-    used = set(KEYS) | {"defaults", "hydra"}
+    used = {*KEYS, *MEASURE_KEYS, "measure", "select", "defaults", "hydra"}
     for path in (PROJECT / "conf").glob("**/*.yaml"):
         if path.parent.name not in ("grid", "launcher", "sweeper"):
             assert set(yaml.safe_load(path.read_text())) <= used, path
+
+
+def test_conf_has_every_measure_setting_at_its_default() -> None:
+    conf = yaml.safe_load((PROJECT / "conf" / "measure.yaml").read_text())["measure"]
+    assert tuple(conf) == MEASURE_FIELDS
+    assert make_measure_config(conf) == MeasureConfig()

@@ -130,7 +130,7 @@ def test_impossible_values(changes: dict[str, object], message: str) -> None:
 
 
 SETTINGS = {
-    "results_dir": "r", "device": "cpu", "engine": "auto", "array_size": 0, "gpu_memory_gb": 0,
+    "results_dir": "r", "device": "cpu", "engine": "auto", "kernels": "torch", "array_size": 0, "gpu_memory_gb": 0,
     "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
     "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,

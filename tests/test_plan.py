@@ -51,7 +51,7 @@ def test_the_file_has_everything(tmp_path: Path) -> None:
     plan = plan_of(*(tiny_run(seed=seed) for seed in range(5)), rows=ROWS)
     plan.write(tmp_path / "plan.parquet")
     table = pd.read_parquet(tmp_path / "plan.parquet")
-    assert list(table.columns) == ["run_id", "state", "expected_s", "cost_from", *RUN_FIELDS]
+    assert list(table.columns) == ["task_id", "run_id", "state", "expected_s", "cost_from", *RUN_FIELDS]
     assert table["run_id"].tolist() == [p.run_id for p in plan.runs]
     assert table["state"].tolist() == ["new", "done", "done", "failed", "stale"]
     assert (table["expected_s"] > 0).all() and set(table["cost_from"]) == {"rows"}

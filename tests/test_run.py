@@ -140,6 +140,10 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
         (["-m", "hydra/launcher=basic"], "allowed are local, slurm"),
         (["-m", "hydra/sweeper=basic", "bits=2,4"], "use hydra/sweeper=grid"),
         (["bits=2,4"], "-m"),
+        (["dataset=digits", "precision=tf32"], "precision=tf32: a CPU has no such arithmetic"),
+        (["dataset=digits", "precision=fp8"], "precision=fp8: allowed are fp32, tf32, bf16, fp16, fp64"),
+        (["dataset=digits", "kernels=triton"], "kernels=triton: these are for arrays on GPUs"),
+        (["dataset=digits", "engine=arrays"], "engine=arrays: allowed are auto, plain, array; did you mean array?"),
         (["bits=4", "dataset=digits", "wait=false"], "wait=false: local workers end with their launcher"),
         (["bits=4", "hydra/launcher=slurm", "hydra.launcher.time_min=0"], "hydra.launcher.time_min=0: allowed is"),
     ],
@@ -292,13 +296,13 @@ def faulty(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, os\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from launchers import job\n"
-        "    good = job.train_tasks\n"
-        "    def train_tasks(tasks, pack, stops):\n"
+        "    from launchers.work import train\n"
+        "    good = train.results\n"
+        "    def results(tasks, pack, stops):\n"
         "        if any(task.run.bits == 8 for task in tasks) and os.environ.get('FAULT'):\n"
         "            raise RuntimeError('no such luck')\n"
         "        return good(tasks, pack, stops)\n"
-        "    job.train_tasks = train_tasks\n"
+        "    train.results = results\n"
     )
     return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
 

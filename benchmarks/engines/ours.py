@@ -1,7 +1,7 @@
 """Our engines, driven through the functions that jobs call."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
 
@@ -47,13 +47,12 @@ def train_members(
     data: ImageData,
     device: torch.device,
     stop: Stop,
-    backend: Callable[[], AbstractContextManager[Any]],
+    kernels: str,
 ) -> list[Curve]:
-    """An array of `runs`, with the kernels that `backend` puts in while it is entered."""
+    """An array of `runs`, on kernels of torch or triton."""
     asked = _OnceEachStep(stop)
     options = [TrainOptions(code="", stop=asked.others if index else asked.first) for index in range(len(runs))]
-    with backend():
-        results = dict(train_array(runs, data, device, options))
+    results = dict(train_array(runs, data, device, options, kernels))
     return [_losses(results[index]) for index in range(len(runs)) if results[index] is not None]
 
 

@@ -35,7 +35,8 @@ relative error of a mean loss over two epochs of a small network against the pla
 - `plain`: our plain engine; `plain+graph`: with its steps captured in CUDA graphs, on GPUs only.
 - `grouped`: members side by side in channels, as HFTA has them; `vmap`: torch.func.vmap. Both with LSQ of autograd
   operations, SGD, 2, 4 and 8 bits.
-- `array`: our array engine, members of 2, 4, 8 and 32 bits with SGD, Adam and RMSprop."""
+- `array`: our array engine, members of 2, 4, 8 and 32 bits with SGD, Adam and RMSprop; `array+triton`: on
+  kernels of its own, on GPUs only."""
 
 
 def device_name(device: torch.device) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from functools import partial
 
 import torch
@@ -10,16 +9,15 @@ import torch
 from benchmarks.engines.arrays import grouped_step, train_array_of_others, vmap_step
 from benchmarks.engines.loop import Curve, Stop, loader_epochs, memory_epochs, train_loop
 from benchmarks.engines.ours import train_members, train_plain
-from benchmarks.engines.traffic import BMM, EAGER, Traffic
+from benchmarks.engines.traffic import BMM, EAGER, FUSED, Traffic
 from sweep.config import RunConfig, make_run
 from sweep.data.device import ImageData
 
 BITS, OPTIMIZERS = (2, 4, 8, 32), ("sgd", "adam", "rmsprop")
 Runs = Callable[[RunConfig, int], list[RunConfig]]  # of a base run and a number of members
 Train = Callable[[Sequence[RunConfig], ImageData, torch.device, Stop], list[Curve]]
-# Kernels of the array engine: under a name, what puts them in place of the standard ones, and their traffic. Others
-# are added here, such as "triton": (lambda: patch("sweep.training.array.engine.ArrayNetwork", FusedNetwork), FUSED).
-BACKENDS = {"array": (nullcontext, BMM)}
+# Our array engine: the name of the variant, its kernels and their traffic.
+ARRAYS = {"array": ("torch", BMM), "array+triton": ("triton", FUSED)}
 CHECKED_MEMBERS = len(BITS) * len(OPTIMIZERS)
 BITS_OF_OTHERS = (2, 4, 8)  # a member at full precision would cost the other arrays a mask
 LEARNING_RATES = {"sgd": 0.01, "adam": 0.001, "rmsprop": 0.0001}
@@ -43,8 +41,8 @@ def variants(device: torch.device, sizes: Sequence[int], members_of_others: int)
         *_loops_and_plain(device),
         *(_array(name, partial(train_array_of_others, make_step=step), EAGER, bits_only, (members_of_others,))
           for name, step in {"grouped": grouped_step, "vmap": vmap_step}.items()),
-        *(_array(name, partial(train_members, backend=backend), traffic, mixed, tuple(sizes))
-          for name, (backend, traffic) in BACKENDS.items()),
+        *(_array(name, partial(train_members, kernels=kernels), traffic, mixed, tuple(sizes))
+          for name, (kernels, traffic) in ARRAYS.items() if kernels == "torch" or device.type == "cuda"),
     ]  # fmt: skip
 
 

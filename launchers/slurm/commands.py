@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from launchers.environment import set_malloc
+
 TIMEOUT_S = 60.0
 # slurmctld is busy, restarting or frozen: what was asked may or may not have been done.
 _UNAVAILABLE = re.compile(
@@ -43,13 +45,17 @@ def error_of(message: str) -> Exception:
 
 @contextmanager
 def submission_environment(project: str) -> Iterator[None]:
-    """With our package, and without the SLURM_ and SBATCH_ variables of a job that we may be in: sbatch obeys them."""
+    """For workers: with our package and malloc's settings.
+
+    Without the SLURM_ and SBATCH_ variables of a job that we may be in: sbatch would obey them.
+    """
     before = dict(os.environ)
     for name in before:
         if name.startswith(("SLURM_", "SBATCH_")) and name != "SLURM_CONF":
             del os.environ[name]
     paths = [project, *before.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    set_malloc()
     try:
         yield
     finally:

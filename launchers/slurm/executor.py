@@ -77,7 +77,7 @@ class SlurmExecutor:
         live, _ = self._ledger.open()
         self._cancel_unsure()
         for entry in live:
-            left = tuple(tasks[run_id] for run_id in entry.run_ids if run_id in tasks)
+            left = tuple(tasks[task_id] for task_id in entry.task_ids if task_id in tasks)
             if left:
                 self._packs[entry.pack_id] = make_pack(entry.pack_id, left)
                 self._submitted[entry.pack_id] = entry
@@ -147,8 +147,8 @@ class SlurmExecutor:
         self._ledger.confirm(name, tasks)
         for pack, task in zip(packs, tasks, strict=True):
             self._packs[pack.pack_id] = pack
-            run_ids = tuple(each.run_id for each in pack.tasks)
-            self._submitted[pack.pack_id] = Submitted(pack.pack_id, run_ids, name, task)
+            task_ids = tuple(each.task_id for each in pack.tasks)
+            self._submitted[pack.pack_id] = Submitted(pack.pack_id, task_ids, name, task)
 
     def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
         executor = submitit.SlurmExecutor(folder=folder)

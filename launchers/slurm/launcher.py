@@ -83,13 +83,13 @@ class SlurmLauncher(PlanLauncher):
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
         launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)
-        by_id = {task.run_id: task for task in tasks}
+        by_id = {task.task_id: task for task in tasks}
         attached = executor.attach(by_id, launch.make_pack)
         launch.attach(attached)
-        in_queue = {task.run_id for pack in attached for task in pack.tasks}
+        in_queue = {task.task_id for pack in attached for task in pack.tasks}
         if in_queue:
             print(f"{len(in_queue)} runs are in SLURM's queue already, in {len(attached)} tasks: following them")
-        launch.submit([task for task in tasks if task.run_id not in in_queue])
+        launch.submit([task for task in tasks if task.task_id not in in_queue])
         if settings.wait:
             return launch.follow()
         print(f"submitted. {executor.interrupt()}")

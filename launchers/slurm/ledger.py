@@ -14,7 +14,7 @@ class Submitted:
     """One pack in the queue."""
 
     pack_id: str
-    run_ids: tuple[str, ...]
+    task_ids: tuple[str, ...]
     name: str  # of the job, unique to its array
     task: str  # id of the task
 
@@ -30,7 +30,7 @@ class Ledger:
         self._path = sweep_dir / "submissions.jsonl"
 
     def announce(self, name: str, packs: Sequence[Pack]) -> None:
-        listed = [{"pack_id": p.pack_id, "run_ids": [t.run_id for t in p.tasks]} for p in packs]
+        listed = [{"pack_id": p.pack_id, "task_ids": [t.task_id for t in p.tasks]} for p in packs]
         append_line(self._path, {"event": "announced", "name": name, "packs": listed})
 
     def confirm(self, name: str, tasks: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ class Ledger:
             elif event["event"] == "confirmed":
                 packs = announced.pop(event["name"])
                 for pack, task in zip(packs, event["tasks"], strict=True):
-                    live[pack["pack_id"]] = Submitted(pack["pack_id"], tuple(pack["run_ids"]), event["name"], task)
+                    live[pack["pack_id"]] = Submitted(pack["pack_id"], tuple(pack["task_ids"]), event["name"], task)
             elif event["event"] == "ended":
                 live.pop(event["pack_id"], None)
         return list(live.values()), list(announced)

@@ -35,7 +35,7 @@ def requeue(pack: Pack, journal: Path, running_s: float) -> None:
     if before >= limit_of(cause, pack.settings):
         print(f"{cause} {before} times before: not requeued", flush=True)
         return
-    record(journal, REQUEUED, pack.tasks[0].run_id, cause=cause)
+    record(journal, REQUEUED, pack.tasks[0].task_id, cause=cause)
     done = subprocess.run(
         ["scontrol", "requeue", job_id()], capture_output=True, text=True, timeout=REQUEUE_TIMEOUT_S
     )  # fmt: skip

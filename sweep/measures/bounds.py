@@ -4,13 +4,7 @@ import math
 
 from torch import Tensor
 
-from sweep.measures.config import MeasureConfig
-
-BOUNDS = (
-    "pacbayes_init", "pacbayes_orig", "pacbayes_mag_init", "pacbayes_mag_orig",
-    "sharpness_init", "sharpness_orig", "sharpness_mag_init", "sharpness_mag_orig",
-)  # fmt: skip
-SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
+from sweep.measures.config import BOUNDS, SCALE_OF, MeasureConfig
 
 
 class Bounds:
@@ -39,7 +33,7 @@ class Bounds:
 
     def _printed(self, name: str, scales: dict[str, float | None]) -> float | None:
         kind, *magnitude, origin = name.split("_")
-        scale = scales[("sigma" if kind == "pacbayes" else "alpha") + ("_mag" if magnitude else "")]
+        scale = scales[SCALE_OF[name]]
         if scale is None:
             return None
         x = self._magnitude(kind, origin, scale) if magnitude else self._plain(kind, origin, scale)

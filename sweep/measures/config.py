@@ -19,6 +19,21 @@ MAGNITUDE_NOISES = ("weights", "theory", "peer")
 ASCENTS = ("effective", "paper", "l2")
 LOG_ARGUMENTS = ("scale", "paper")
 
+# What is measured of each form of the weights: the measures of QGen eq. 15-22, and the scales they need.
+FORMS = ("raw", "folded")
+SCALE_OF = {
+    "pacbayes_init": "sigma",
+    "pacbayes_orig": "sigma",
+    "pacbayes_mag_init": "sigma_mag",
+    "pacbayes_mag_orig": "sigma_mag",
+    "sharpness_init": "alpha",
+    "sharpness_orig": "alpha",
+    "sharpness_mag_init": "alpha_mag",
+    "sharpness_mag_orig": "alpha_mag",
+}
+BOUNDS = tuple(SCALE_OF)
+SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
+
 
 def _doc(default: object, text: str) -> Any:
     return field(default=default, metadata={"doc": text})

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.measures.bounds import BOUNDS, SCALES, Bounds
-from sweep.measures.config import MeasureConfig
+from sweep.measures.bounds import Bounds
+from sweep.measures.config import BOUNDS, SCALES, MeasureConfig
 from sweep.measures.evaluate import losses
 from sweep.measures.hessian import hessian_product, largest_eigenvalue
 from sweep.measures.images import ImageSet

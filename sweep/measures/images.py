@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sweep.data.device import ImageData
 from sweep.measures.noise import generator
+from sweep.training.progress import Interrupted
 
 
 @dataclass(frozen=True)
@@ -36,5 +37,12 @@ class ImageSet:
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
 
 
-def training_images(data: ImageData) -> ImageSet:
-    return ImageSet(data.train.images, data.train.labels, data.normalize)
+def training_images(data: ImageData, stop: Callable[[], bool]) -> ImageSet:
+    """All of them; asked for a batch after `stop()` has turned true, they raise `Interrupted`."""
+
+    def normalize(images: Tensor) -> Tensor:
+        if stop():
+            raise Interrupted
+        return data.normalize(images)
+
+    return ImageSet(data.train.images, data.train.labels, normalize)

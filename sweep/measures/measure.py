@@ -1,6 +1,6 @@
 """All measures of one trained run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -34,6 +34,7 @@ def measure(
     device: torch.device,
     config: MeasureConfig,
     batching: Batching = DEFAULT_BATCHING,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Columns:
     """Every measure of the weights that `run` kept, on the training images of `data`, which lie on `device`.
 
@@ -45,14 +46,14 @@ def measure(
         `_saturated`; the eight of bounds.BOUNDS; `hessian_eigenvalue`, `_converged`, `_iterations`; `linf_box` and
         `linf_subspace` (one value per radius); `history` and `landscape` (lists of records).
     Scales and the eight measures are None where `threshold_missed`. The arithmetic is float32, also for runs
-    trained in bf16. Raises `ConfigError` where the weights are not
-    those of `run`'s network.
+    trained in bf16. Raises `ConfigError` where the weights are not those of `run`'s network, `Interrupted` once
+    `stop()` is true.
     """
     initial, trained = (model.to(device) for model in load_trained(state, run, data))
     latent = materialise(initial, trained, quantized=False)
     raw = Form("raw", initial, materialise(initial, trained))
     folded = Form("folded", fold(initial), fold(raw.trained))
-    images = training_images(data)
+    images = training_images(data, stop)
     columns = _run_columns(trained, latent, raw.trained, images, config, batching)
     for form in (raw, folded):
         found = norm_columns(form)

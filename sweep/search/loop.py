@@ -14,7 +14,7 @@ from sweep.config import ConfigError, DataSource, RunConfig, Settings, make_run
 from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan
 from sweep.provenance import code_fingerprint
-from sweep.rows import FINAL, run_of_row, stored
+from sweep.rows import FINAL, rows_store, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
 from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space
@@ -67,7 +67,7 @@ def search(problem: Problem, launcher: PlanLauncher) -> None:
         searching.run()
     print(searching.outcome())
     print(f"best runs: python -m sweep.best results_dir={problem.results_dir} sweep={problem.search_id}")
-    execute.exit_on_errors(searching.errors, settings)
+    execute.exit_on_errors(searching.errors, rows_store(problem.results_dir))
 
 
 class _Search:
@@ -172,7 +172,7 @@ class _Search:
         if problem.options.prunes:
             study = self._study(recorded, rows, frozenset(epochs))
             listener = Pruning(study, recorded.trials, epochs, problem.options.objectives[0], self._log, problem.folder)
-        tally = execute.train(plan, problem.settings, self._launcher, problem.folder, listener)
+        tally = execute.launch(plan, problem.settings, self._launcher, problem.folder, listener)
         self.errors |= tally.errors
         self._stop_on_shared_error()
 

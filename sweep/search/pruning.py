@@ -21,7 +21,7 @@ def recorded_curves(sweep_dir: Path, objective: Objective) -> dict[str, dict[int
         for event in JournalReader(path).new_events():
             value = objective.at_epoch(event) if event["event"] == EPOCH else None
             if value is not None:
-                curves.setdefault(event["run_id"], {})[event["epoch"]] = value
+                curves.setdefault(event["task_id"], {})[event["epoch"]] = value
     return curves
 
 
@@ -45,7 +45,7 @@ class Pruning:
         self._pruned: set[str] = set()
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        run_id = event["run_id"]
+        run_id = event["task_id"]
         if event["event"] != EPOCH or run_id not in self._trials or run_id in self._pruned:
             return
         value = self._objective.at_epoch(event)

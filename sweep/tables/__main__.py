@@ -1,35 +1,58 @@
-"""`python -m sweep.tables results_dir=results format=terminal dataset=cifar10 ...`: QGen Table 1 from rows."""
+"""`python -m sweep.tables table=1 results_dir=results format=terminal dataset=cifar10 ...`: QGen's tables from rows.
+
+Table 1: generalization gaps; 2: norms; 3: sharpness-based measures.
+"""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pandas as pd
 
 from sweep.cli import parse_arguments, run_command
 from sweep.config import RUN_FIELDS, ConfigError, allowed
-from sweep.tables.display import TEXT_FORMATS, write_parquet
+from sweep.measures.config import MEASURE_FIELDS
+from sweep.tables import display, flatness_display
+from sweep.tables.flatness import METRICS, flatness_table
+from sweep.tables.formats import STYLES, csv, write_parquet
 from sweep.tables.generalization import generalization_table
-from sweep.tables.published import add_published
-from sweep.tables.select import narrow, planned_and_stored
+from sweep.tables.published import add_published, add_published_flatness
+from sweep.tables.select import narrow, narrow_measures, planned_and_stored, stored_measures
 
-FORMATS = (*TEXT_FORMATS, "parquet")
-ARGUMENTS = {"results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
+FORMATS = (*STYLES, "csv", "parquet")
+TABLES = ("1", *METRICS)
+ARGUMENTS = {"table": "1", "results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
+MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)
 
 
 def main() -> None:
-    given = parse_arguments(sys.argv[1:], ARGUMENTS | dict.fromkeys(RUN_FIELDS, ""))
+    given = parse_arguments(sys.argv[1:], ARGUMENTS | dict.fromkeys((*RUN_FIELDS, *MEASURE_KEYS), ""))
     style, output = given["format"], given["output"]
-    if style not in FORMATS:
-        raise ConfigError(f"format={style}: allowed are {allowed(FORMATS)}")
+    for name, value, choices in (("format", style, FORMATS), ("table", given["table"], TABLES)):
+        if value not in choices:
+            raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}")
     if style == "parquet" and not output:
         raise ConfigError("format=parquet needs output=FILE")
-    runs = planned_and_stored(Path(given["results_dir"]), given["sweep"])
-    runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
-    table = add_published(generalization_table(runs))
+    table, text_formats = _table(given)
     if style == "parquet":
         write_parquet(table, Path(output))
     elif output:
-        Path(output).write_text(TEXT_FORMATS[style](table) + "\n")
+        Path(output).write_text(text_formats[style](table) + "\n")
     else:
-        print(TEXT_FORMATS[style](table))
+        print(text_formats[style](table))
+
+
+def _table(given: dict[str, str]) -> tuple[pd.DataFrame, dict[str, Callable[[pd.DataFrame], str]]]:
+    """The table and how it is written as text."""
+    results_dir, number = Path(given["results_dir"]), given["table"]
+    runs = planned_and_stored(results_dir, given["sweep"])
+    runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
+    if number == "1":
+        return add_published(generalization_table(runs)), display.TEXT_FORMATS
+    measures = narrow_measures(stored_measures(results_dir), runs, {k: given[k] for k in MEASURE_KEYS if given[k]})
+    table = flatness_table(runs, measures, METRICS[number])
+    table = add_published_flatness(table, int(number), METRICS[number])
+    return table, {**flatness_display.text_formats(METRICS[number]), "csv": csv}
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
-"""A generalization table as people read it, and as programs do."""
+"""A generalization table as people read it."""
 
-from collections.abc import Callable
-from io import StringIO
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pandas as pd
-from rich.table import Table
 
+from sweep.tables.formats import STYLES, csv, number
 from sweep.tables.generalization import SETTING
 from sweep.tables.published import precision_name
-from sweep.terminal import render
 
 _COUNTS = {"n": "n", "missing": "missing", "diverged": "diverged"}
 _RARE_COUNTS = {"failed": "failed", "at_chance": "at chance"}  # shown where they are not all zero
@@ -45,9 +42,9 @@ def _precision(line: pd.Series) -> str:
 def _cells(line: pd.Series, counts: dict[str, str]) -> dict[str, str]:
     cells = {title: str(line[name]) for name, title in counts.items()}
     for name, (title, scale, digits) in _METRICS.items():
-        cells[title] = _number(line[name] * scale, digits)
+        cells[title] = number(line[name] * scale, digits)
         if pd.notna(line[f"{name}_se"]):
-            cells[title] += f" ± {_number(line[f'{name}_se'] * scale, digits)}"
+            cells[title] += f" ± {number(line[f'{name}_se'] * scale, digits)}"
     if line["pairs"]:
         cells[CHANGE] = f"{line['gap_change']:+.3f}"
         if pd.notna(line["gap_change_low"]):
@@ -59,12 +56,8 @@ def _cells(line: pd.Series, counts: dict[str, str]) -> dict[str, str]:
 def _published_cells(line: pd.Series) -> dict[str, str]:
     """The papers print two digits of a percentage and three of a loss."""
     return {
-        title: _number(line[f"published_{name}"] * scale, digits) for name, (title, scale, digits) in _METRICS.items()
+        title: number(line[f"published_{name}"] * scale, digits) for name, (title, scale, digits) in _METRICS.items()
     }
-
-
-def _number(value: float, digits: int) -> str:
-    return "" if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def notes(table: pd.DataFrame) -> list[str]:
@@ -87,41 +80,9 @@ def notes(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def terminal(table: pd.DataFrame) -> str:
-    shown = readable(table)
-    drawn = Table(*shown.columns)
-    for column in drawn.columns[shown.columns.get_loc("precision") + 1 :]:  # type: ignore[operator]
-        column.justify = "right"
-    for _, line in shown.iterrows():
-        drawn.add_row(*line)
-    return "\n".join([render(drawn), *notes(table)])
+def _in_style(style: Callable[[pd.DataFrame, Sequence[str]], str]) -> Callable[[pd.DataFrame], str]:
+    return lambda table: style(readable(table), notes(table))
 
 
-def markdown(table: pd.DataFrame) -> str:
-    lines = [str(readable(table).to_markdown(index=False, disable_numparse=True)), *notes(table)]
-    return "\n\n".join(lines)
-
-
-def latex(table: pd.DataFrame) -> str:
-    comments = [f"% {note}" for note in notes(table)]
-    body = str(readable(table).to_latex(index=False, escape=True))
-    return "\n".join([*comments, body.replace("±", r"$\pm$")])
-
-
-def csv(table: pd.DataFrame) -> str:
-    stream = StringIO()
-    table.drop(columns="run_ids").to_csv(stream, index=False)
-    return stream.getvalue()
-
-
-TEXT_FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {
-    "terminal": terminal,
-    "markdown": markdown,
-    "latex": latex,
-    "csv": csv,
-}
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """All columns in full precision, with the run ids behind every line."""
-    table.to_parquet(path, index=False)
+TEXT_FORMATS = {**{name: _in_style(style) for name, style in STYLES.items()}, "csv": csv}
+terminal = TEXT_FORMATS["terminal"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, ConfigError, allowed
-from sweep.rows import rows_store
+from sweep.rows import measures_store, rows_store
 
 
 def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
@@ -32,6 +32,17 @@ def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
     return merged
 
 
+def stored_measures(results_dir: Path) -> pd.DataFrame:
+    """One line per finished measurement; raises `ConfigError` where there is none. Lists of settings are texts."""
+    store = measures_store(results_dir)
+    measures = store.read().to_pandas() if store.path.exists() else pd.DataFrame({"status": []})
+    finished: pd.DataFrame = measures[measures["status"] == "finished"]
+    if finished.empty:
+        raise ConfigError(f"results_dir={results_dir}: nothing was measured there; `python -m sweep.measure` does it")
+    radii = finished["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
+    return finished.assign(measure_linf_radii=radii)
+
+
 def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
     """The runs with one of the comma-separated values of every filter; raises `ConfigError` where none is left."""
     for name, values in filters.items():
@@ -42,6 +53,14 @@ def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
         if runs.empty:
             raise ConfigError(f"{name}={values}: no run has it; there are {allowed(sorted(present))}")
     return runs
+
+
+def narrow_measures(measures: pd.DataFrame, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    """The measurements of `runs` with the settings of `filters`, whose keys are `measure.<setting>`."""
+    of_runs = measures[measures["run_id"].isin(runs["run_id"])]
+    if of_runs.empty:
+        raise ConfigError(f"none of the {len(runs)} runs was measured; `python -m sweep.measure` does it")
+    return narrow(of_runs, {name.replace(".", "_", 1): values for name, values in filters.items()})
 
 
 def _equal(value: object, given: str) -> bool:

@@ -18,13 +18,14 @@ def train_runs(
     data: ImageData,
     device: torch.device,
     options: Sequence[TrainOptions],
+    kernels: str = "torch",
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Trains runs that share `data`: one after another, or with `engine` "array" as one array.
+    """Trains runs that share `data`: one after another, or as one array on `kernels` torch or triton.
 
     Yields (index into `runs`, result) as runs end; in place of the result None for a run that was asked to stop.
     """
     if engine == "array":
-        yield from train_array(runs, data, device, options)
+        yield from train_array(runs, data, device, options, kernels)
         return
     for index, (run, option) in enumerate(zip(runs, options, strict=True)):
         try:

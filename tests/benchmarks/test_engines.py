@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -142,7 +141,7 @@ def test_a_step_of_an_array_is_one_step_of_the_clock() -> None:
         asked.append(1)
         return len(asked) == 5
 
-    train_members(mixed(base, 3), ImageData(random_images(32, 8), base, CPU), CPU, stop, nullcontext)
+    train_members(mixed(base, 3), ImageData(random_images(32, 8), base, CPU), CPU, stop, "torch")
     assert len(asked) == 5
 
 

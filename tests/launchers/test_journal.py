@@ -12,14 +12,14 @@ def test_events_are_read_once_and_unfinished_lines_later(tmp_path: Path) -> None
     record(path, STARTED, "r1", attempt=1)
     record(path, "finished", "r1", seconds=2.5)
     events = reader.new_events()
-    assert [(e["event"], e["run_id"]) for e in events] == [("started", "r1"), ("finished", "r1")]
+    assert [(e["event"], e["task_id"]) for e in events] == [("started", "r1"), ("finished", "r1")]
     assert events[1]["seconds"] == 2.5
     with path.open("a") as stream:
         stream.write('{"event": "star')
     assert reader.new_events() == []
     with path.open("a") as stream:
-        stream.write('ted", "run_id": "r2"}\n')
-    assert [e["run_id"] for e in reader.new_events()] == ["r2"]
+        stream.write('ted", "task_id": "r2"}\n')
+    assert [e["task_id"] for e in reader.new_events()] == ["r2"]
 
 
 def test_attempts_are_counted_over_sweeps(tmp_path: Path) -> None:
@@ -44,5 +44,5 @@ def test_deaths_are_counted_by_cause_until_a_run_fails(tmp_path: Path) -> None:
 def test_a_line_cut_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     path = journal_path(tmp_path, "p")
     path.parent.mkdir()
-    path.write_text('{"event": "star{"event": "started", "run_id": "r1"}\n{"event": "started", "run_id": "r2"}\n')
-    assert [e["run_id"] for e in JournalReader(path).new_events()] == ["r2"]
+    path.write_text('{"event": "star{"event": "started", "task_id": "r1"}\n{"event": "started", "task_id": "r2"}\n')
+    assert [e["task_id"] for e in JournalReader(path).new_events()] == ["r2"]

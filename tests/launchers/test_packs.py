@@ -95,3 +95,11 @@ def test_memory_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     assert arrays.memory_bytes(Settings(device="cuda"), workers=4) == 40 * 2**30
     monkeypatch.setattr(arrays, "gpu_memory_bytes", lambda: 7)
     assert arrays.memory_bytes(Settings(device="cuda"), workers=4) == 7
+
+
+def test_arrays_are_described_with_their_memory() -> None:
+    given = grid_tasks(1.0)
+    packs = split_into_packs(given, 1, pack_minutes=10, limit=lambda task: 10)
+    gib = predicted_bytes(given[-1].run, data.describe(DIGITS), 10, False) / 2**30  # the deeper network
+    described = arrays.describe_arrays(packs, Settings(engine="array", device="cpu"))
+    assert described == f"6 arrays of 4 to 10 runs, {gib:.1f} GiB at most"

@@ -75,7 +75,7 @@ def table_csv(results_dir: Path) -> str:
 
 
 def wait_for_runs(results_dir: Path, count: int = 1) -> None:
-    wait_until(lambda: len({e["run_id"] for e in events(results_dir, "started")}) >= count, 60, "runs to start")
+    wait_until(lambda: len({e["task_id"] for e in events(results_dir, "started")}) >= count, 60, "runs to start")
     time.sleep(0.5)
 
 
@@ -161,7 +161,7 @@ def test_leave_and_come_back(env: dict[str, str], local: Callable[[list[str]], P
     back = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
     assert "4 runs are in SLURM's queue already" in back.stdout, back.stdout + back.stderr
     assert "4 of 4 runs done" in back.stdout
-    assert set(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert set(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == {1}
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -253,6 +253,24 @@ def test_a_fault_changes_no_number(
         assert [e["cause"] for e in events(results_dir, "requeued")] == ["preempted"]
 
 
+@pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all])
+def test_a_fault_changes_no_number_of_an_array(
+    fault: Callable[[SlurmCluster, Path], None], slurm: SlurmCluster, env: dict[str, str],
+    local: Callable[[list[str]], Path], tmp_path: Path,
+) -> None:  # fmt: skip
+    """Four members; a killed worker leaves halves."""
+    results_dir, as_array = tmp_path / "r", [*LONG, "engine=array", "device=cpu"]
+    sweep = start(as_array, results_dir, env, "checkpoint_seconds=0.5")
+    wait_for_runs(results_dir, count=4)
+    fault(slurm, results_dir)
+    output = finish(sweep)
+    assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
+    assert ("killed; in halves now" in output) == (fault is kill_workers)
+    found, expected = (pd.DataFrame(computed(each)) for each in (results_dir, local(as_array)))
+    pd.testing.assert_frame_equal(found.drop(columns="array_size"), expected.drop(columns="array_size"))
+    pd.testing.assert_frame_equal(curves(results_dir), curves(local(as_array)))
+
+
 def test_a_killed_launcher_is_succeeded_by_the_same_command(
     env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
 ) -> None:
@@ -263,7 +281,7 @@ def test_a_killed_launcher_is_succeeded_by_the_same_command(
     finish(sweep)
     done = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
     assert "4 of 4 runs done" in done.stdout or "nothing to do" in done.stdout, done.stdout + done.stderr
-    assert set(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert set(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == {1}
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -278,7 +296,7 @@ def test_a_preempted_task_goes_on_from_its_checkpoint(
     slurm.run("sbatch", "--output=/dev/null", *everything)
     output = finish(sweep)
     assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
-    assert max(Counter(e["run_id"] for e in events(results_dir, "started")).values()) == 2
+    assert max(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == 2
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -333,14 +351,14 @@ def test_a_run_that_fails_makes_its_task_fail(slurm: SlurmCluster, env: dict[str
     fault.write_text(
         "import sys\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from launchers import job\n"
-        "    good = job.train_tasks\n"
-        "    def train_tasks(tasks, pack, stops):\n"
+        "    from launchers.work import train\n"
+        "    good = train.results\n"
+        "    def results(tasks, pack, stops):\n"
         "        task, = tasks\n"
         "        if task.run.bits == 2 and task.run.lr == 0.1:\n"
         "            raise RuntimeError(f'no such luck at {id(task):#x}')\n"
         "        return good(tasks, pack, stops)\n"
-        "    job.train_tasks = train_tasks\n"
+        "    train.results = results\n"
     )
     results_dir = tmp_path / "r"
     path = f"{fault.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"

@@ -9,8 +9,8 @@ import torch
 from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
-from sweep.measures.bounds import BOUNDS, SCALES, Bounds
-from sweep.measures.config import make_measure_config
+from sweep.measures.bounds import Bounds
+from sweep.measures.config import BOUNDS, SCALES, make_measure_config
 from sweep.measures.measure import measure
 from sweep.measures.norms import quantization_error
 from sweep.measures.space import Batching

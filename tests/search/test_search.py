@@ -39,7 +39,7 @@ def facts(results_dir: Path, event: str) -> list[str]:
 def events(results_dir: Path, event: str) -> list[str]:
     """Run ids of the journals' events of one kind."""
     lines = [line for path in results_dir.glob("sweeps/*/journal/*.jsonl") for line in path.read_text().splitlines()]
-    return [json.loads(line)["run_id"] for line in lines if json.loads(line)["event"] == event]
+    return [json.loads(line)["task_id"] for line in lines if json.loads(line)["event"] == event]
 
 
 def results(results_dir: Path) -> pd.DataFrame:

@@ -138,7 +138,7 @@ def test_impossible_options_are_refused(changes: dict[str, Any], message: str) -
 
 
 def epoch(run_id: str, number: int, value: float) -> dict[str, Any]:
-    return {"event": "epoch", "run_id": run_id, "epoch": number, "test_loss": value}
+    return {"event": "epoch", "task_id": run_id, "epoch": number, "test_loss": value}
 
 
 def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
     log.asked(trials)
     listener = Pruning(study, trials, dict.fromkeys(["good", "bad", "late"], 9), chosen.objectives[0], log, tmp_path)
     events = [
-        {"event": "started", "run_id": "bad"},
+        {"event": "started", "task_id": "bad"},
         epoch("good", 1, 0.9),
         epoch("bad", 1, 1.1),
         epoch("bad", 2, 1.0),
@@ -187,8 +187,8 @@ def test_curves_come_from_the_journals(tmp_path: Path) -> None:
     journal = tmp_path / "journal" / "a.jsonl"
     journal.parent.mkdir()
     journal.write_text(
-        '{"event": "started", "run_id": "x"}\n'
-        '{"event": "epoch", "run_id": "x", "epoch": 2, "test_loss": 0.5}\n'
-        '{"event": "epoch", "run_id": "x", "epoch": 4, "test_loss": NaN}\n'
+        '{"event": "started", "task_id": "x"}\n'
+        '{"event": "epoch", "task_id": "x", "epoch": 2, "test_loss": 0.5}\n'
+        '{"event": "epoch", "task_id": "x", "epoch": 4, "test_loss": NaN}\n'
     )
     assert recorded_curves(tmp_path, options().objectives[0]) == {"x": {2: 0.5}}

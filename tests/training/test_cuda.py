@@ -23,9 +23,11 @@ pytestmark = [
 ]
 
 
-def on_gpu(engine: str, runs: list[RunConfig], arrays: ImageArrays, options: list[TrainOptions]) -> list[Any]:
+def on_gpu(
+    engine: str, runs: list[RunConfig], arrays: ImageArrays, options: list[TrainOptions], kernels: str = "torch"
+) -> list[Any]:
     device = torch.device("cuda")
-    ended = dict(train_runs(engine, runs, ImageData(arrays, runs[0], device), device, options))
+    ended = dict(train_runs(engine, runs, ImageData(arrays, runs[0], device), device, options, kernels))
     return [ended[index] for index in range(len(runs))]
 
 
@@ -40,13 +42,22 @@ def test_the_gpu_equals_the_cpu_in_float64(engine: str, digit_arrays: ImageArray
             assert one["test_loss"] == pytest.approx(other["test_loss"], rel=1e-9)
 
 
-@pytest.mark.parametrize("engine", ["plain", "array"])
+@pytest.mark.parametrize(("engine", "kernels"), [("plain", "torch"), ("array", "torch"), ("array", "triton")])
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
-def test_every_precision_trains(engine: str, precision: str, digit_arrays: ImageArrays) -> None:
+def test_every_precision_trains(engine: str, kernels: str, precision: str, digit_arrays: ImageArrays) -> None:
     runs = members(4, precision=precision, base_width=16, epochs=8, train_subset=0)
-    for result in on_gpu(engine, runs, digit_arrays, [TrainOptions("test")] * 4):
+    for result in on_gpu(engine, runs, digit_arrays, [TrainOptions("test")] * 4, kernels):
         losses = [record["batch_loss"] for record in result["curve"]]
         assert result["status"] == "finished" and losses[-1] < losses[0]
+
+
+def test_members_on_triton_kernels_do_not_depend_on_their_array(digit_arrays: ImageArrays) -> None:
+    runs = members(8, precision="bf16", base_width=16)
+    whole = on_gpu("array", runs, digit_arrays, [TrainOptions("test")] * 8, "triton")
+    for order in ([3], [5, 2, 3]):
+        part = on_gpu("array", [runs[i] for i in order], digit_arrays, [TrainOptions("test")] * len(order), "triton")
+        for index, result in zip(order, part, strict=True):
+            assert [r["batch_loss"] for r in result["curve"]] == [r["batch_loss"] for r in whole[index]["curve"]]
 
 
 def test_nothing_is_captured_again_when_the_schedule_steps(

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,14 +50,15 @@ class _Member:
 class _Array:
     """Members in training. All are at the same step of the same epoch."""
 
-    def __init__(self, members: Sequence[_Member], data: ImageData, device: torch.device) -> None:
+    def __init__(self, members: Sequence[_Member], data: ImageData, device: torch.device, kernels: str) -> None:
         self.members, self._data, self._device = members, data, device
         runs = [member.training.run for member in members]
         self._runs, precision, compiled = runs, runs[0].precision, is_compiled(device)
         set_tf32(precision)
         self._state = ArrayState([member.training for member in members], device)
-        self._network = ArrayNetwork(self._state, precision, data.classes, compiled)
-        self._optimizer = Optimizer(self._state, runs, compiled)
+        make_network, make_optimizer = _implementation(kernels)
+        self._network = make_network(self._state, precision, data.classes, compiled)
+        self._optimizer = make_optimizer(self._state, runs, compiled)
         seeds = sorted({run.seed for run in runs})
         self._batches = EpochBatches(data, seeds, runs[0].batch_size)
         self._member_row = torch.tensor([seeds.index(run.seed) for run in runs], device=device)
@@ -132,8 +134,20 @@ class _Array:
         self._state.store(self._index[id(member)], member.training, batches)
 
 
+def _implementation(kernels: str) -> tuple[type[ArrayNetwork], type[Optimizer]]:
+    if kernels == "torch":
+        return ArrayNetwork, Optimizer
+    from sweep.training.array.fused import FusedNetwork, FusedOptimizer  # PyTorch's CPU builds come without triton
+
+    return FusedNetwork, FusedOptimizer
+
+
 def train_array(
-    runs: Sequence[RunConfig], data: ImageData, device: torch.device, options: Sequence[TrainOptions]
+    runs: Sequence[RunConfig],
+    data: ImageData,
+    device: torch.device,
+    options: Sequence[TrainOptions],
+    kernels: str = "torch",
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Trains `runs` together to their ends, each from its checkpoint where there is one.
 
@@ -143,7 +157,7 @@ def train_array(
 
     `runs` are equal but for the fields in `MEMBER_FIELDS`, and `data` is theirs; raises `ValueError` otherwise.
     Members whose checkpoints stand at different steps, as a worker leaves them that was killed while it saved them,
-    train as one array after the other.
+    train as one array after the other. `kernels` are those of torch or triton.
     """
     if len({array_key(run) for run in runs}) > 1:
         raise ValueError(f"members of an array differ in more than {', '.join(MEMBER_FIELDS)}")
@@ -153,11 +167,11 @@ def train_array(
         progress = member.training.progress
         groups.setdefault((progress.epoch, progress.step), {})[index] = member
     for group in groups.values():
-        yield from _train_group(group, data, device)
+        yield from _train_group(group, partial(_Array, data=data, device=device, kernels=kernels))
 
 
 def _train_group(
-    opened: dict[int, _Member], data: ImageData, device: torch.device
+    opened: dict[int, _Member], make_array: Callable[[Sequence[_Member]], _Array]
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Members at one step; by their indices, as which they are yielded."""
     array: _Array | None = None
@@ -165,7 +179,7 @@ def _train_group(
     while opened:
         live = [member for member in opened.values() if member.left]
         if live:
-            array = _array_of(live, array, data, device)
+            array = _array_of(live, array, make_array)
             with suppress(_Stopped):
                 array.train_epoch(_AfterStep(array))
         for index in [index for index, member in opened.items() if not member.left]:
@@ -174,13 +188,15 @@ def _train_group(
             yield index, _result(member, array, size)
 
 
-def _array_of(live: Sequence[_Member], before: _Array | None, data: ImageData, device: torch.device) -> _Array:
+def _array_of(
+    live: Sequence[_Member], before: _Array | None, make_array: Callable[[Sequence[_Member]], _Array]
+) -> _Array:
     """A smaller array once half of the members are over; until then they cost less than a new one."""
     if before is not None and len(live) * 2 > len(before.members):
         return before
     for member in live if before is not None else ():
         before.store(member)  # type: ignore[union-attr]
-    return _Array(live, data, device)
+    return make_array(live)
 
 
 class _AfterStep:

@@ -47,6 +47,14 @@ class Rules(NamedTuple):
         )
 
 
+def bias_corrections(rules: Rules, updates: Tensor) -> tuple[Tensor, Tensor]:
+    """Each (K, 1): Adam's learning rate over 1 - beta1^t, and what roots of squares are divided by."""
+    beta1, beta2 = ADAM_BETAS
+    dtype = rules.lr.dtype
+    lr = rules.lr / torch.where(rules.is_adam, 1 - beta1**updates, 1.0).to(dtype)
+    return lr, torch.where(rules.is_adam, (1 - beta2**updates).sqrt().to(dtype), 1.0)
+
+
 def new_values(stack: Stack, rules: Rules, decay: Tensor, updates: Tensor, unscale: Tensor) -> tuple[Tensor, ...]:
     """Value, moment and square after one step.
 
@@ -54,15 +62,13 @@ def new_values(stack: Stack, rules: Rules, decay: Tensor, updates: Tensor, unsca
     multiplied with. Each member's rule is that of torch.optim (SGD without dampening or Nesterov, Adam, RMSprop
     not centred).
     """
-    beta1, beta2 = ADAM_BETAS
     value = stack.value
+    lr, correction = bias_corrections(rules, updates)
     grad = stack.grad * unscale + decay * value
     square = rules.square_decay * stack.square + rules.square_weight * grad * grad
-    correction = (1 - beta2**updates).sqrt().to(value.dtype)
-    root = square.sqrt() / torch.where(rules.is_adam, correction, 1.0) + EPS
+    root = square.sqrt() / correction + EPS
     sgd_or_rmsprop = rules.momentum * stack.moment + torch.where(rules.is_rmsprop, grad / root, grad)
-    moment = torch.where(rules.is_adam, torch.lerp(stack.moment, grad, 1 - beta1), sgd_or_rmsprop)
-    lr = rules.lr / torch.where(rules.is_adam, 1 - beta1**updates, 1.0).to(value.dtype)
+    moment = torch.where(rules.is_adam, torch.lerp(stack.moment, grad, 1 - ADAM_BETAS[0]), sgd_or_rmsprop)
     value = value - lr * torch.where(rules.is_adam, moment / root, moment)
     return value, moment, torch.where(rules.is_adam | rules.is_rmsprop, square, stack.square)
 
@@ -90,12 +96,20 @@ class Optimizer:
         applies = self._finite() if self._scales_loss else None
         state.updates += 1 if applies is None else applies[:, 0]
         unscale = (1 / state.loss_scale[:, None]).to(state.parameters.value.dtype)
-        for stack, decay in ((state.parameters, rules.weight_decay), (state.steps, rules.step_size_weight_decay)):
-            _apply(stack, self._new_values(stack, rules, decay, state.updates[:, None], unscale), applies)
+        self._update_parameters(unscale, applies)
+        self._update(state.steps, rules.step_size_weight_decay, unscale, applies)
         state.clamped += (state.steps.value < MIN_STEP_SIZE).sum(1)
         state.steps.value.clamp_(min=MIN_STEP_SIZE)
         if applies is not None:
             self._adapt_scale(applies[:, 0])
+
+    def _update_parameters(self, unscale: Tensor, applies: Tensor | None) -> None:
+        """All but the step sizes."""
+        self._update(self._state.parameters, self.rules.weight_decay, unscale, applies)
+
+    def _update(self, stack: Stack, decay: Tensor, unscale: Tensor, applies: Tensor | None) -> None:
+        new = self._new_values(stack, self.rules, decay, self._state.updates[:, None], unscale)
+        _apply(stack, new, applies)
 
     def _finite(self) -> Tensor:
         state = self._state

@@ -1,0 +1,29 @@
+"""The kinds of work that a worker can do, each a module with the functions of `KindOfWork`.
+
+What else a kind needs is declared where such things are: its table in sweep/schema.py and `sweep.rows.STORES`, the
+code that decides its numbers in sweep/provenance.py.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from launchers.packs import Pack, Task
+from launchers.work import measure, train
+from sweep.work import Kind
+
+Results = Iterator[tuple[int, dict[str, Any] | None]]
+
+
+class KindOfWork(Protocol):
+    def columns(self, task: Task) -> dict[str, Any]:
+        """What the row of `task` says of it, however it ends."""
+
+    def results(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]) -> Results:
+        """Does tasks that go together, see `launchers.arrays.arrays_of`.
+
+        Yields (index into `tasks`, columns of its row) as they end; None in place of the columns for one that was
+        asked to stop.
+        """
+
+
+KINDS_OF_WORK: dict[Kind, KindOfWork] = {"train": train, "measure": measure}

@@ -1,0 +1,53 @@
+"""The plan of a measurement: which finished runs, with which settings, and what is done of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.config import DataSource, RunConfig
+from sweep.cost import DataFacts, worker_kind
+from sweep.measures.config import MeasureConfig
+from sweep.measures.cost import MeasureCostModel
+from sweep.plan import Plan, PlannedRun, state_of
+from sweep.work import Work
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A stored measurement, as far as a plan needs it."""
+
+    run: RunConfig
+    config: MeasureConfig
+    row: Mapping[str, Any]  # task_id, status, code, seconds, device
+
+
+def make_measure_plan(
+    points: Iterable[tuple[RunConfig, DataSource]],
+    configs: Sequence[MeasureConfig],
+    facts: Mapping[str, DataFacts],
+    measured: Sequence[Measured],
+    code: str,
+    kind: str,
+) -> Plan:
+    """Every run of `points` with every one of `configs`, against what is stored and today's `code`.
+
+    `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`.
+    """
+    similar = [each for each in measured if is_like(each.row, kind)]
+    cost = MeasureCostModel(kind, [(each.run, each.config, each.row["seconds"]) for each in similar], facts)
+    stored = {each.row["task_id"]: each.row for each in measured}
+    planned: dict[str, PlannedRun] = {}
+    count = 0
+    for run, source in points:
+        for config in configs:
+            count += 1
+            work, run_id = Work("measure", config), run.run_id
+            state = state_of(stored.get(work.task_id(run_id)), code)
+            expected = cost.expected_s(run, config)
+            planned[work.task_id(run_id)] = PlannedRun(run, run_id, source, state, *expected, work)
+    return Plan("measure", tuple(planned.values()), count - len(planned), "measure")
+
+
+def is_like(row: Mapping[str, Any], kind: str) -> bool:
+    """Whether the measurement's time says what one on a worker of `kind` will take."""
+    return row["status"] == "finished" and worker_kind(row["device"], None) == kind

@@ -1,0 +1,1 @@
+"""The array engine's kernels in Triton, with the functions that launch them."""

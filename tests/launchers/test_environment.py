@@ -1,0 +1,30 @@
+"""What workers find in their environment."""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from launchers.environment import MALLOC
+from launchers.local import _worker_environment
+from launchers.slurm.commands import submission_environment
+
+
+@pytest.mark.parametrize("environment", [lambda: _worker_environment(2), lambda: submission_environment("/here")])
+def test_mallocs_thresholds_are_raised_for_workers_only(
+    environment: Callable[[], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in MALLOC:
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with environment():
+        assert {name: os.environ[name] for name in MALLOC} == MALLOC
+    assert dict(os.environ) == before
+
+
+def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "7")
+    with _worker_environment(2):
+        assert os.environ["MALLOC_TOP_PAD_"] == "7"
+        assert os.environ["OMP_NUM_THREADS"] == "2"

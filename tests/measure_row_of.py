@@ -1,0 +1,40 @@
+"""Measurements made by hand."""
+
+from typing import Any
+
+from sweep.config import RunConfig
+from sweep.measures.config import BOUNDS, FORMS, SCALES, MeasureConfig
+from sweep.rows import measure_columns
+from sweep.schema import MEASURES
+from sweep.work import Work
+from tests.rows_of import START
+
+
+def measure_row_of(run: RunConfig, config: MeasureConfig | None = None, **changes: Any) -> dict[str, Any]:
+    """A finished row with every column: norms are 2, bounds 1, all searches converged."""
+    config = config or MeasureConfig()
+    forms: dict[str, Any] = {}
+    for form in FORMS:
+        forms |= {f"{form}_l2_norm": 2.0, f"{form}_distance": 2.0, f"{form}_threshold_missed": False}
+        forms |= {f"{form}_{name}": 1.0 for name in (*BOUNDS, *SCALES)} | {f"{form}_landscape": []}
+        forms |= {
+            f"{form}_{name}_{flag}": flag == "converged" for name in SCALES for flag in ("converged", "saturated")
+        }
+    return {
+        **dict.fromkeys(column.name for column in MEASURES.columns),
+        **measure_columns(config),
+        **forms,
+        "task_id": Work("measure", config).task_id(run.run_id),
+        "run_id": run.run_id,
+        "measure_id": config.measure_id,
+        "status": "finished",
+        "attempt": 1,
+        "layers": [],
+        "step_sizes": [],
+        "seconds": 2.0,
+        "device": "cpu",
+        "code": "today",
+        "started_at": START,
+        "ended_at": START,
+        **changes,
+    }
