@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from launchers.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
 from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
 from sweep.cli import parse_arguments
 from sweep.config import ConfigError, allowed
+from sweep.plan import read_plan
 from sweep.rows import rows_store
 
 _TURNS = (STARTED, STOPPED, DIED, *ENDS)
@@ -36,7 +36,7 @@ class Sweep:
 
     def runs(self) -> pd.DataFrame:
         """One line per planned run with the columns of its row, where it has one."""
-        planned: pd.DataFrame = pq.read_table(self.folder / "plan.parquet").to_pandas()
+        planned: pd.DataFrame = read_plan(self.folder / "plan.parquet").to_pandas()
         store = rows_store(self.results_dir)
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
 from sweep.cost import CostModel, DataFacts
+from sweep.schema import with_later_columns
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
@@ -58,6 +59,11 @@ class Plan:
         beside = path.with_name(f".{path.name}")
         pq.write_table(pa.table(columns, metadata={"study": self.study}), beside)
         beside.replace(path)
+
+
+def read_plan(path: Path) -> pa.Table:
+    """What `Plan.write` wrote, by this version or an earlier one."""
+    return with_later_columns(pq.read_table(path), RUN_FIELDS)
 
 
 def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:

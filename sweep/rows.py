@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, RunConfig
-from sweep.schema import CURVES, ROWS
+from sweep.schema import CURVES, ROWS, with_later_columns
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
 RENAME_ATTEMPTS = READ_ATTEMPTS = 20
@@ -97,12 +97,13 @@ class Store:
         if not files:
             return self.schema.empty_table().select(columns)
         try:
-            return ds.dataset([str(f) for f in files], schema=self.schema, format="parquet").to_table(columns)
+            table = ds.dataset([str(f) for f in files], schema=self.schema, format="parquet").to_table(columns)
         except FileNotFoundError:
             raise
         except (pa.ArrowInvalid, OSError):  # at least one is damaged: find it
             tables = [table for file in files if (table := self.read_shard(file)) is not None]
-            return pa.concat_tables([self.schema.empty_table(), *tables]).select(columns)
+            table = pa.concat_tables([self.schema.empty_table(), *tables]).select(columns)
+        return with_later_columns(table, [name for name in columns if name in self.schema.names])
 
     def read_shard(self, file: Path) -> pa.Table | None:
         """One shard in the declared schema, or None where it is damaged; raises FileNotFoundError."""
