@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.quantizers import MIN_STEP_SIZE, keep_positive, quantize, step_sizes
+from sweep.quantizers import MIN_STEP_SIZE, keep_positive, quantize, undecayed_parameters
 from sweep.quantizers.lsq import LSQ
 from tests.conftest import tiny_run
 
@@ -107,14 +107,14 @@ def test_first_and_last_layer(first_last: str, expected: list[int]) -> None:
     model = quantize(build_model(run, 1, 10), run)
     quantizers = [module for module in model.modules() if isinstance(module, LSQ)]
     assert [(module.qmax + 1).bit_length() for module in quantizers] == expected
-    assert len(step_sizes(model)) == len(expected)
+    assert len(undecayed_parameters(model)) == len(expected)
 
 
 def test_full_precision_has_no_quantizer() -> None:
     from sweep.models import build_model
 
     run = tiny_run(bits=32)
-    assert step_sizes(quantize(build_model(run, 1, 10), run)) == []
+    assert undecayed_parameters(quantize(build_model(run, 1, 10), run)) == []
 
 
 def test_step_sizes_stay_positive_and_it_is_counted() -> None:
