@@ -20,7 +20,7 @@ from launchers.packs import Pack, Task
 from launchers.slurm import node as slurm_node
 from launchers.stops import PruneRequest, StopRequest, prune_path
 from sweep import data, provenance
-from sweep.config import DataSource
+from sweep.config import DataSource, can_join_array
 from sweep.data.arrays import ImageArrays
 
 FAILED_EXIT = 1
@@ -126,7 +126,10 @@ class _Worker:
 def train_tasks(
     tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Trains tasks that share data, with the pack's engine; see `sweep.training.engines.train_runs`."""
+    """Trains tasks that share data; see `sweep.training.engines.train_runs`.
+
+    With the pack's engine, or the plain one where a task cannot join an array.
+    """
     import torch
 
     from sweep.data.device import ImageData
@@ -138,7 +141,9 @@ def train_tasks(
     images = ImageData(arrays, tasks[0].run, device)
     options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     name = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
-    for index, result in train_runs(settings.engine, [task.run for task in tasks], images, device, options):
+    runs = [task.run for task in tasks]
+    engine = settings.engine if all(map(can_join_array, runs)) else "plain"
+    for index, result in train_runs(engine, runs, images, device, options):
         yield index, result and {**result, "device": name}
 
 
