@@ -9,7 +9,7 @@ from sweep.config import ConfigError, RunConfig, check_value, identity, make_run
 from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
 
 Values = Mapping[str, Any]
-FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma")
+FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k")
 
 
 class Suggests(Protocol):
