@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
-from sweep.cost import CostModel, DataFacts
+from sweep.cost import CostModel, DataFacts, run_kind
 from sweep.schema import with_later_columns
 
 State = Literal["new", "done", "failed", "stale"]
@@ -96,7 +97,7 @@ def make_plan(
 
     `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`. Raises `ConfigError`.
     """
-    cost = CostModel(kind, rows, facts)
+    cost = cache(lambda kind: CostModel(kind, rows, facts))
     stored = {row["run_id"]: row for row in rows}
     planned: dict[str, PlannedRun] = {}
     points_count = 0
@@ -105,7 +106,7 @@ def make_plan(
         run_id = run.run_id
         if run_id not in planned:
             check_run(run, facts[run.dataset], kind)
-            expected = cost.expected_s(run, facts[run.dataset])
+            expected = cost(run_kind(run, kind)).expected_s(run, facts[run.dataset])
             planned[run_id] = PlannedRun(run, run_id, source, _state(stored.get(run_id), code), *expected)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
 
