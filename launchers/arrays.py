@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any
 
 from launchers.hardware import free_memory_bytes, gpu_memory_bytes, host_memory_bytes
-from launchers.packs import Task, array_group
+from launchers.packs import Task, array_groups
 from sweep import data
 from sweep.config import RunConfig, Settings
 from sweep.cost import DataFacts
@@ -20,10 +19,9 @@ def arrays_of(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]
     if settings.engine == "plain":
         yield from ([task] for task in tasks)
         return
-    groups: dict[tuple[Any, ...], list[Task]] = {}
-    for task in tasks:
-        groups.setdefault(array_group(task), []).append(task)
-    for group in groups.values():
+    groups, others = array_groups(tasks)
+    yield from ([task] for task in others)
+    for group in groups:
         left = iter(group)
         while members := list(islice(left, array_limit(group[0], settings, free_memory_bytes(settings.device)))):
             yield members

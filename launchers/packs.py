@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config import DataSource, RunConfig, Settings, array_key
+from sweep.config import DataSource, RunConfig, Settings, array_key, can_join_array
 from sweep.plan import PlannedRun
 from sweep.work import TRAINING, Work
 
@@ -62,18 +62,16 @@ def split_into_packs(
     """Tasks that together take about `pack_minutes`, less where workers would wait; longest first.
 
     With a `limit` a pack is one array: tasks of one architecture, at most as many as `limit` says of its first.
+    Tasks that cannot join an array get packs of their own.
     """
     total_s = sum(task.expected_s for task in tasks)
     limit_s = min(pack_minutes * 60, max(total_s / (workers * PACKS_PER_WORKER), SHORTEST_PACK_S))
     if limit is None:
         packs = _filled(tasks, limit_s, len(tasks), at_least=1)
     else:
-        groups: dict[tuple[Any, ...], list[Task]] = {}
-        for task in tasks:
-            groups.setdefault(array_group(task), []).append(task)
-        packs = [
-            pack for group in groups.values() for pack in _filled(group, limit_s, limit(group[0]), FULL_CARD_MEMBERS)
-        ]
+        groups, others = array_groups(tasks)
+        packs = [pack for group in groups for pack in _filled(group, limit_s, limit(group[0]), FULL_CARD_MEMBERS)]
+        packs += _filled(others, limit_s, len(others), at_least=1)
     return sorted(map(tuple, packs), key=lambda pack: -sum(task.expected_s for task in pack))
 
 
@@ -91,6 +89,13 @@ def _filled(tasks: Sequence[Task], limit_s: float, at_most: int, at_least: int) 
     return packs
 
 
-def array_group(task: Task) -> tuple[Any, ...]:
-    """Equal for tasks that can train in one array."""
-    return task.source, *array_key(task.run)
+def array_groups(tasks: Sequence[Task]) -> tuple[list[list[Task]], list[Task]]:
+    """Tasks that can train in one array, group by group, and those that cannot join one."""
+    groups: dict[tuple[Any, ...], list[Task]] = {}
+    others = []
+    for task in tasks:
+        if can_join_array(task.run):
+            groups.setdefault((task.source, *array_key(task.run)), []).append(task)
+        else:
+            others.append(task)
+    return list(groups.values()), others

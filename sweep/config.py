@@ -13,12 +13,40 @@ from sweep.architectures import ARCHITECTURES, SIZES
 
 FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop")
-QUANTIZERS = ("lsq", "none")
 MODELS = tuple(ARCHITECTURES)
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
 THIRDS = "thirds"
+
+
+ACT_GRAD_SCALES = ("sample", "batch")
+DIFFQ_NOISES = ("none", "normal", "uniform")
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """What a quantizer can quantize, and the hyperparameters that it reads besides bits, act_bits and first_last."""
+
+    weights: tuple[str, ...] | None  # those of its weight quantizer; None where it has none
+    activations: tuple[str, ...] | None
+
+
+_STEPS = ("step_size_weight_decay",)
+_LSQ_ACTIVATIONS = (*_STEPS, "act_grad_scale", "quantize_images")
+QUANTIZERS = {
+    "lsq": Quantizer(_STEPS, _LSQ_ACTIVATIONS),
+    "lsq_plus": Quantizer(_STEPS, _LSQ_ACTIVATIONS),
+    "dorefa": Quantizer((), None),
+    "pact": Quantizer(None, ("pact_alpha",)),
+    "dorefa_pact": Quantizer((), ("pact_alpha",)),
+    "saq": Quantizer(_STEPS, _STEPS),
+    "noise_tempering": Quantizer((*_STEPS, "tempering_c", "tempering_k"), _LSQ_ACTIVATIONS),
+    "diffq": Quantizer(("diffq_noise",), None),
+}
+# What a quantizer of weights and activations is, where only one of both is quantized.
+_WEIGHTS_ONLY = {"dorefa_pact": "dorefa"}
+_ACTIVATIONS_ONLY = {"dorefa_pact": "pact", "noise_tempering": "lsq"}
 
 
 class ConfigError(ValueError):
@@ -27,6 +55,11 @@ class ConfigError(ValueError):
 
 def _doc(text: str) -> Any:
     return field(metadata={"doc": text})
+
+
+def _later(unless: object, text: str) -> Any:
+    """A hyperparameter that earlier rows do not have: at `unless` it changes nothing and is left out of the id."""
+    return field(default=unless, metadata={"doc": text})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +75,10 @@ class RunConfig:
     base_width: int = _doc("channels of the first stage, of nin per unit of width; 1 where the network has no choice")
     width: int = _doc("width multiplier; 1 where the network has no choice")
     depth: int = _doc("number of blocks, of wide_resnet of layers; 1 where the network has no choice")
-    quantizer: str = _doc("weight quantizer; none at full precision")
+    quantizer: str = _doc("of weights and activations; none at full precision")
     bits: int = _doc("bits per weight, 32 for full precision")
     first_last: str = _doc("precision of the first and last layer: b (as the others), 8 or fp")
-    step_size_weight_decay: bool = _doc("whether weight_decay also acts on the step sizes")
+    step_size_weight_decay: bool = _doc("whether weight_decay also acts on step sizes, offsets and SAQ's clips")
     optimizer: str = _doc("sgd, adam or rmsprop")
     lr: float = _doc("initial learning rate")
     weight_decay: float = _doc("L2 coefficient of the optimizer")
@@ -57,24 +90,42 @@ class RunConfig:
     eval_every_epochs: int = _doc("epochs between evaluations up to the last milestone")
     eval_every_epochs_late: int = _doc("epochs between evaluations after the last milestone")
     precision: str = _doc("of products and activations: fp32, tf32, bf16, fp16 (scaled loss); fp64: of everything")
-    seed: int = _doc("of the initial weights, the data order and the augmentation")
+    seed: int = _doc("of the initial weights, the data order, the augmentation and the quantizer's noise")
+    act_bits: int = _later(32, "bits per activation, 32 for full precision")
+    act_grad_scale: str = _later("sample", "N of LSQ's 1/sqrt(N qmax) for activations: that of a sample or batch")
+    quantize_images: bool = _later(False, "whether the input of the first layer is quantized")
+    pact_alpha: float = _later(0.0, "initial clip of PACT, 0 without PACT")
+    tempering_c: float = _later(0.0, "c of noise tempering, 0 without noise")
+    tempering_k: float = _later(0.0, "k of noise tempering, 0 without noise")
+    diffq_noise: str = _later("none", "DiffQ's training noise: normal or uniform; none with other quantizers")
 
     @property
     def is_quantized(self) -> bool:
-        return self.bits != FULL_PRECISION
+        return self.bits != FULL_PRECISION or self.act_bits != FULL_PRECISION
 
     @property
     def run_id(self) -> str:
-        """sha256 of the canonical JSON of every field, so that no later default changes what an id means."""
+        """sha256 of the canonical JSON, so that no default of conf/ and no later hyperparameter changes an id."""
         return hashlib.sha256(canonical_json(self).encode()).hexdigest()
+
+
+def identity(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters of `values` that ids are made of: without later ones that are at what changes nothing."""
+    neutral = {name for name, unless in UNLESS.items() if values.get(name, unless) == unless}
+    return {name: values[name] for name in RUN_FIELDS if name not in neutral}
 
 
 def canonical_json(run: RunConfig) -> str:
     values = {name: getattr(run, name) for name in RUN_FIELDS}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return json.dumps(identity(values), sort_keys=True, separators=(",", ":"))
 
 
 RUN_FIELDS = tuple(f.name for f in dataclasses.fields(RunConfig))
+UNLESS = {f.name: f.default for f in dataclasses.fields(RunConfig) if f.default is not dataclasses.MISSING}
+QUANTIZER_FIELDS = (
+    "bits", "quantizer", "first_last", "step_size_weight_decay", "act_bits", "act_grad_scale", "quantize_images",
+    "pact_alpha", "tempering_c", "tempering_k", "diffq_noise",
+)  # fmt: skip
 # What members of one array may differ in.
 MEMBER_FIELDS = (
     "seed", "bits", "quantizer", "first_last", "step_size_weight_decay",
@@ -82,8 +133,18 @@ MEMBER_FIELDS = (
 )  # fmt: skip
 
 
+ARRAY_QUANTIZERS = ("none", "lsq")
+ARRAY_OPTIMIZERS = ("sgd", "adam", "rmsprop")
+
+
+def can_join_array(run: RunConfig) -> bool:
+    """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
+    known = run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS
+    return known and run.quantizer in ARRAY_QUANTIZERS and run.act_bits == FULL_PRECISION
+
+
 def array_key(run: RunConfig) -> tuple[object, ...]:
-    """Equal for runs that can train in one array."""
+    """Equal for runs that can train in one array, if they can join one."""
     return tuple(getattr(run, name) for name in RUN_FIELDS if name not in MEMBER_FIELDS)
 
 
@@ -222,7 +283,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "base_width": lambda n, v: check_integer(n, v, 1),
     "width": lambda n, v: check_integer(n, v, 1),
     "depth": lambda n, v: check_integer(n, v, 1),
-    "quantizer": lambda n, v: check_choice(n, v, QUANTIZERS),
+    "quantizer": lambda n, v: check_choice(n, v, (*QUANTIZERS, "none")),
     "bits": _bits,
     "first_last": lambda n, v: check_choice(n, v, FIRST_LAST),
     "step_size_weight_decay": check_boolean,
@@ -237,6 +298,13 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "eval_every_epochs_late": lambda n, v: check_integer(n, v, 1),
     "precision": lambda n, v: check_choice(n, v, PRECISIONS),
     "seed": lambda n, v: check_integer(n, v, 0, 2**31 - 1),
+    "act_bits": _bits,
+    "act_grad_scale": lambda n, v: check_choice(n, v, ACT_GRAD_SCALES),
+    "quantize_images": check_boolean,
+    "pact_alpha": lambda n, v: check_number(n, v, 0),
+    "tempering_c": lambda n, v: check_number(n, v, 0),
+    "tempering_k": lambda n, v: check_number(n, v, 0),
+    "diffq_noise": lambda n, v: check_choice(n, v, DIFFQ_NOISES),
 }
 
 
@@ -246,21 +314,67 @@ def check_value(name: str, value: object) -> Any:
 
 
 def make_run(values: Mapping[str, object]) -> RunConfig:
-    """The run of `values`, which name every field of `RunConfig`; raises `ConfigError`.
+    """The run of `values`, which name every field of `RunConfig` that has no default; raises `ConfigError`.
 
     What cannot change the numbers is set to one value, so that equal training has one id: at 32 bits there is
-    no quantizer, no first or last layer that differs, and no step size to decay; networks read different sizes.
+    no quantizer, no first or last layer that differs, and no hyperparameter of another quantizer; networks read
+    different sizes.
     """
-    checked = {name: check_value(name, values[name]) for name in RUN_FIELDS}
+    checked = {name: check_value(name, values[name]) for name in RUN_FIELDS if name in values or name not in UNLESS}
+    checked = UNLESS | checked
     checked |= _unread_sizes(checked)
     checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
-    if checked["bits"] == FULL_PRECISION:
-        checked |= {"quantizer": "none", "first_last": "b", "step_size_weight_decay": False}
-    elif checked["quantizer"] == "none":
-        raise ConfigError(f"bits={checked['bits']} needs a quantizer: allowed are {allowed(QUANTIZERS[:-1])}")
+    checked |= _quantizer(checked)
     if checked["optimizer"] == "adam" and checked["momentum"]:
         raise ConfigError(f"momentum={checked['momentum']} with optimizer=adam: only sgd and rmsprop have it")
     return RunConfig(**checked)
+
+
+def _quantizer(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The quantizer of `values` and, at what changes nothing, every hyperparameter that it does not read."""
+    weights, activations = (values[name] != FULL_PRECISION for name in ("bits", "act_bits"))
+    neutral = {name: UNLESS[name] for name in QUANTIZER_FIELDS if name in UNLESS}
+    neutral |= {"first_last": "b", "step_size_weight_decay": False}
+    if not weights and not activations:
+        return neutral | {"quantizer": "none"}
+    name, quantizer = _checked_quantizer(values, weights, activations)
+    if activations and not ARCHITECTURES[values["model"]].quantizes_activations:
+        raise ConfigError(
+            f"act_bits={values['act_bits']} with model={values['model']}, whose attention multiplies inside, where no "
+            f"activation can be quantized; allowed is act_bits={FULL_PRECISION}"
+        )
+    read = {"act_bits", "first_last"}
+    read |= {*((weights and quantizer.weights) or ()), *((activations and quantizer.activations) or ())}
+    if not values["tempering_c"]:
+        read -= {"tempering_k"}
+    _check_read(name, values, read)
+    return neutral | {"quantizer": name} | {key: values[key] for key in read}
+
+
+def _checked_quantizer(values: Mapping[str, Any], weights: bool, activations: bool) -> tuple[str, Quantizer]:
+    name = values["quantizer"]
+    if name == "none":
+        given = f"bits={values['bits']}" if weights else f"act_bits={values['act_bits']}"
+        raise ConfigError(f"{given} needs a quantizer: allowed are {allowed(QUANTIZERS)}")
+    if not activations:
+        name = _WEIGHTS_ONLY.get(name, name)
+    elif not weights:
+        name = _ACTIVATIONS_ONLY.get(name, name)
+    for part, key, asked in (("weights", "bits", weights), ("activations", "act_bits", activations)):
+        if asked and getattr(QUANTIZERS[name], part) is None:
+            others = allowed(n for n, q in QUANTIZERS.items() if getattr(q, part) is not None)
+            raise ConfigError(
+                f"{key}={values[key]} with quantizer={name}, which does not quantize {part}: "
+                f"allowed is {key}={FULL_PRECISION}, or one of the quantizers {others}"
+            )
+    return name, QUANTIZERS[name]
+
+
+def _check_read(name: str, values: Mapping[str, Any], read: Collection[str]) -> None:
+    if "pact_alpha" in read and not values["pact_alpha"]:
+        raise ConfigError(f"pact_alpha=0 with quantizer={name}: allowed is a number above 0; the paper starts at 10")
+    if "diffq_noise" in read and values["diffq_noise"] == "none":
+        raise ConfigError(f"diffq_noise=none with quantizer={name}: allowed are {allowed(DIFFQ_NOISES[1:])}")
 
 
 def make_settings(values: Mapping[str, object], study: str) -> Settings:

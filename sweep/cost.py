@@ -8,7 +8,7 @@ from typing import Any
 
 from sweep.architectures import ARCHITECTURES
 from sweep.architectures.layers import Layers
-from sweep.config import RUN_FIELDS, RunConfig
+from sweep.config import RUN_FIELDS, RunConfig, can_join_array
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ def worker_kind(device: str, engine: str | None) -> str:
     return ("cpu" if device == "cpu" else "cuda") + (" array" if engine == "array" else "")
 
 
+def run_kind(run: RunConfig, kind: str) -> str:
+    """What `kind` is for `run`: workers that train arrays train a run that cannot join one by itself."""
+    return kind if can_join_array(run) else kind.removesuffix(" array")
+
+
 def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
     """Seconds that `run` takes by operation counts alone on a worker of `kind`, see `worker_kind`."""
     speed = SPEEDS[kind]
@@ -79,7 +84,7 @@ def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
 
 # From most to least alike. The first level that has rows decides.
 _SIMILAR = (
-    ("dataset", "model", "base_width", "width", "depth", "batch_size", "optimizer", "quantizer"),
+    ("dataset", "model", "base_width", "width", "depth", "batch_size", "optimizer", "quantizer", "act_bits"),
     ("dataset", "model", "base_width", "width", "depth"),
     ("dataset", "model"),
     (),

@@ -15,6 +15,7 @@ from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
 from sweep.cli import parse_arguments
 from sweep.config import ConfigError, allowed
+from sweep.plan import read_plan
 from sweep.rows import STORES, Store
 from sweep.work import Kind
 
@@ -37,7 +38,7 @@ class Sweep:
 
     def runs(self) -> pd.DataFrame:
         """One line per planned task with the columns of its row, where it has one."""
-        planned: pd.DataFrame = pq.read_table(self.folder / "plan.parquet").to_pandas()
+        planned: pd.DataFrame = read_plan(self.folder / "plan.parquet").to_pandas()
         store = self.store
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)

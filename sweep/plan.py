@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 
 from sweep.architectures import ARCHITECTURES
 from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
-from sweep.cost import CostModel, DataFacts
+from sweep.cost import CostModel, DataFacts, run_kind
+from sweep.schema import with_later_columns
 from sweep.work import PAST, TRAINING, Kind, Work
 
 State = Literal["new", "done", "failed", "stale"]
@@ -69,6 +71,11 @@ class Plan:
         beside.replace(path)
 
 
+def read_plan(path: Path) -> pa.Table:
+    """What `Plan.write` wrote, by this version or an earlier one."""
+    return with_later_columns(pq.read_table(path), RUN_FIELDS)
+
+
 def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
     """Raises `ConfigError` where `run` asks for what its data set, or a worker of `kind`, does not have."""
     if run.precision == "tf32" and kind == "cpu":
@@ -85,8 +92,6 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
             f"model={run.model} takes {needed}; those of {run.dataset} are {facts.height} x {facts.width} with "
             f"{facts.channels} channels"
         )
-    if kind.endswith("array") and run.model != "nin":
-        raise ConfigError(f"model={run.model}: only nin trains in arrays; give engine=plain")
     train_size = facts.subset(run)[0]
     if train_size % run.batch_size == 1:
         raise ConfigError(
@@ -107,7 +112,7 @@ def make_plan(
 
     `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`. Raises `ConfigError`.
     """
-    cost = CostModel(kind, rows, facts)
+    cost = cache(lambda kind: CostModel(kind, rows, facts))
     stored = {row["run_id"]: row for row in rows}
     planned: dict[str, PlannedRun] = {}
     points_count = 0
@@ -116,7 +121,7 @@ def make_plan(
         run_id = run.run_id
         if run_id not in planned:
             check_run(run, facts[run.dataset], kind)
-            expected = cost.expected_s(run, facts[run.dataset])
+            expected = cost(run_kind(run, kind)).expected_s(run, facts[run.dataset])
             planned[run_id] = PlannedRun(run, run_id, source, state_of(stored.get(run_id), code), *expected)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, RunConfig
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig
-from sweep.schema import CURVES, MEASURES, ROWS, Schema
+from sweep.schema import CURVES, MEASURES, ROWS, Schema, with_later_columns
 from sweep.work import Kind
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
@@ -104,12 +104,13 @@ class Store:
         if not files:
             return self.schema.empty_table().select(columns)
         try:
-            return ds.dataset([str(f) for f in files], schema=self.schema, format="parquet").to_table(columns)
+            table = ds.dataset([str(f) for f in files], schema=self.schema, format="parquet").to_table(columns)
         except FileNotFoundError:
             raise
         except (pa.ArrowInvalid, OSError):  # at least one is damaged: find it
             tables = [table for file in files if (table := self.read_shard(file)) is not None]
-            return pa.concat_tables([self.schema.empty_table(), *tables]).select(columns)
+            table = pa.concat_tables([self.schema.empty_table(), *tables]).select(columns)
+        return with_later_columns(table, [name for name in columns if name in self.schema.names])
 
     def read_shard(self, file: Path) -> pa.Table | None:
         """One shard in the declared schema, or None where it is damaged; raises FileNotFoundError."""

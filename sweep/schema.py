@@ -2,11 +2,13 @@
 
 import dataclasses
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from sweep.config import RunConfig
+from sweep.config import RUN_FIELDS, UNLESS, RunConfig
 from sweep.measures.config import BOUNDS, FORMS, SCALES, MeasureConfig
 
 
@@ -74,7 +76,7 @@ ROWS = Schema(
     "rows",
     "One row per run, written when the run ends.",
     (
-        Column("run_id", _S, "sha256 of the science config: the columns from dataset to seed"),
+        Column("run_id", _S, f"sha256 of the science config: the columns from {RUN_FIELDS[0]} to {RUN_FIELDS[-1]}"),
         Column("status", _S, "finished, diverged (a NaN or infinite loss) or failed (see error)"),
         Column("attempt", _I, "how often the run had been started when this row was made, this time included"),
         Column("study", _S, "name of the grid that the run was part of"),
@@ -91,8 +93,8 @@ ROWS = Schema(
         Column("last_test_acc", _F, "as test_acc, after the last epoch", "share of 1"),
         Column("last_gap", _F, "last_test_loss - last_train_loss", "nats"),
         Column("at_chance", _B, "no evaluated epoch beat guessing the largest class by 3 standard errors"),
-        Column("step_sizes_clamped", _I, "how often a step size had to be kept above zero"),
-        Column("parameters", _I, "of the network, without step sizes"),
+        Column("step_sizes_clamped", _I, "how often a step size or PACT's alpha had to be kept above zero"),
+        Column("parameters", _I, "of the network, without those of quantizers"),
         Column("train_size", _I, "training images used"),
         Column("test_size", _I, "test images used"),
         Column("epochs_trained", _I, "complete epochs; fewer than epochs where the run diverged"),
@@ -178,6 +180,20 @@ MEASURES = Schema(
     ),
     key="task_id",
 )
+
+
+def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """`table`, with the hyperparameters among `names` that are newer than it at what changes nothing."""
+    types = ROWS.arrow()
+    for name in [name for name in names if name in UNLESS]:
+        default = pa.scalar(UNLESS[name], types.field(name).type)
+        if name not in table.column_names:
+            table = table.append_column(types.field(name), pa.repeat(default, len(table)))
+        elif table[name].null_count:
+            filled = pc.fill_null(table[name], default)
+            table = table.set_column(table.column_names.index(name), types.field(name), filled)
+    return table
+
 
 _HEAD = """# What a sweep writes
 

@@ -2,10 +2,21 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
-from sweep.config import RUN_FIELDS, ConfigError, canonical_json, make_run, make_settings
+from sweep.config import (
+    QUANTIZERS,
+    RUN_FIELDS,
+    UNLESS,
+    ConfigError,
+    RunConfig,
+    can_join_array,
+    canonical_json,
+    make_run,
+    make_settings,
+)
 from tests.conftest import TINY, tiny_run
 
 QGEN = TINY | {
@@ -47,8 +58,9 @@ def test_pinned_run_ids(name: str) -> None:
 
 def test_the_id_is_that_of_the_whole_science_config() -> None:
     values = json.loads(canonical_json(tiny_run()))
-    assert tuple(sorted(values)) == tuple(sorted(RUN_FIELDS))
+    assert set(values) == set(RUN_FIELDS) - set(UNLESS)
     assert " " not in canonical_json(tiny_run())
+    assert json.loads(canonical_json(tiny_run(act_bits=8))) == values | {"act_bits": 8}
 
 
 OTHER = {
@@ -56,8 +68,30 @@ OTHER = {
     "base_width": 3, "width": 3, "depth": 3, "bits": 8, "first_last": "8", "step_size_weight_decay": True,
     "optimizer": "rmsprop", "lr": 0.2, "weight_decay": 0.3, "momentum": 0.5, "epochs": 4, "batch_size": 32,
     "milestones": [2], "lr_gamma": 0.5, "eval_every_epochs": 2, "eval_every_epochs_late": 2, "precision": "bf16",
-    "seed": 7,
+    "seed": 7, "act_bits": 8,
 }  # fmt: skip
+ACTS = {"act_bits": 4, "pact_alpha": 10.0}
+LSQ_ACTS = {"act_bits": 4}
+# Quantizer that reads it, and two values.
+OF_QUANTIZERS: dict[str, tuple[str, object, object]] = {
+    "act_grad_scale": ("lsq", "batch", "sample"),
+    "quantize_images": ("lsq_plus", True, False),
+    "pact_alpha": ("dorefa_pact", 3.0, 10.0),
+    "tempering_c": ("noise_tempering", 0.3, 0.2),
+    "tempering_k": ("noise_tempering", 20.0, 50.0),
+    "diffq_noise": ("diffq", "uniform", "normal"),
+}
+OF_ACTS = ("act_grad_scale", "quantize_images", "pact_alpha")
+EACH_QUANTIZER = {
+    "lsq": tiny_run(),
+    "lsq_plus": tiny_run(quantizer="lsq_plus"),
+    "dorefa": tiny_run(quantizer="dorefa"),
+    "pact": tiny_run(quantizer="pact", bits=32, **ACTS),
+    "dorefa_pact": tiny_run(quantizer="dorefa_pact", **ACTS),
+    "saq": tiny_run(quantizer="saq"),
+    "noise_tempering": tiny_run(quantizer="noise_tempering", tempering_c=0.2, tempering_k=50),
+    "diffq": tiny_run(quantizer="diffq", diffq_noise="normal"),
+}
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -66,7 +100,51 @@ def test_every_hyperparameter_is_part_of_the_id(name: str) -> None:
 
 
 def test_all_hyperparameters_are_tested() -> None:
-    assert set(OTHER) == set(RUN_FIELDS) - {"model", "quantizer"}  # these have one value so far
+    assert set(OTHER) | set(OF_QUANTIZERS) == set(RUN_FIELDS) - {"model", "quantizer"}  # model has one value so far
+
+
+def test_every_quantizer_is_part_of_the_id() -> None:
+    assert len({run.run_id for run in EACH_QUANTIZER.values()}) == len(EACH_QUANTIZER)
+    assert set(EACH_QUANTIZER) == set(QUANTIZERS)
+
+
+@pytest.mark.parametrize("name", OF_QUANTIZERS)
+def test_a_hyperparameter_of_other_quantizers_is_not_part_of_the_id(name: str) -> None:
+    quantizer, value, other = OF_QUANTIZERS[name]
+    settings = {"quantizer": quantizer, "tempering_c": 0.2} | (LSQ_ACTS if name in OF_ACTS else {})
+    settings.pop(name, None)
+    assert tiny_run(**settings, **{name: value}).run_id != tiny_run(**settings, **{name: other}).run_id
+    assert tiny_run(quantizer="dorefa", **{name: value}).run_id == tiny_run(quantizer="dorefa").run_id
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"act_bits": 32, "act_grad_scale": "batch", "quantize_images": True}, {}),
+        ({"quantizer": "dorefa_pact", "pact_alpha": 3}, {"quantizer": "dorefa"}),
+        ({"quantizer": "dorefa_pact", "bits": 32, **ACTS}, {"quantizer": "pact", "bits": 32, **ACTS}),
+        ({"quantizer": "noise_tempering", "bits": 32, "tempering_c": 1, **LSQ_ACTS}, {"bits": 32, **LSQ_ACTS}),
+        ({"quantizer": "noise_tempering", "tempering_k": 5}, {"quantizer": "noise_tempering", "tempering_k": 50}),
+        ({"quantizer": "dorefa", "step_size_weight_decay": True}, {"quantizer": "dorefa"}),
+        ({"quantizer": "saq", "act_bits": 4, "quantize_images": True}, {"quantizer": "saq", "act_bits": 4}),
+        ({"quantizer": "pact", "bits": 32, "pact_alpha": 10}, {"bits": 32}),
+    ],
+)
+def test_what_a_quantizer_does_not_use_is_not_part_of_its_id(given: dict[str, Any], same: dict[str, Any]) -> None:
+    assert tiny_run(**given) == tiny_run(**same)
+
+
+def test_a_run_of_an_earlier_version_reads_as_one_of_today() -> None:
+    earlier = {name: getattr(tiny_run(), name) for name in RUN_FIELDS if name not in UNLESS}
+    assert RunConfig(**earlier) == make_run(earlier) == tiny_run()
+
+
+@pytest.mark.parametrize(
+    ("changes", "can_join"),
+    [({}, True), ({"bits": 32}, True), ({"act_bits": 8}, False), ({"quantizer": "dorefa"}, False)],
+)
+def test_the_array_engine_knows_nin_with_lsq_weights(changes: dict[str, object], can_join: bool) -> None:
+    assert can_join_array(tiny_run(**changes)) == can_join
 
 
 def test_what_full_precision_does_not_use_is_not_part_of_its_id() -> None:
@@ -102,7 +180,20 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"bits": 1}, r"bits=1: allowed are 2 to 8 .* and 32 for full precision"),
         ({"bits": 16}, r"bits=16: allowed"),
         ({"bits": True}, r"bits=True: allowed"),
-        ({"bits": 4, "quantizer": "none"}, r"bits=4 needs a quantizer: allowed are lsq"),
+        ({"bits": 4, "quantizer": "none"}, r"bits=4 needs a quantizer: allowed are lsq, lsq_plus, "),
+        ({"act_bits": 4, "bits": 32, "quantizer": "none"}, r"act_bits=4 needs a quantizer: allowed are lsq"),
+        ({"act_bits": 9}, r"act_bits=9: allowed are 2 to 8"),
+        ({"quantizer": "lsqq"}, r"quantizer=lsqq: allowed are lsq, .*; did you mean lsq\?"),
+        (
+            {"quantizer": "pact"},
+            r"bits=4 with quantizer=pact, which does not quantize weights: allowed is bits=32",
+        ),
+        ({"quantizer": "diffq", "act_bits": 4}, r"act_bits=4 with quantizer=diffq, .* activations: .* lsq, .*pact"),
+        ({"quantizer": "dorefa_pact", "act_bits": 4}, r"pact_alpha=0 with quantizer=dorefa_pact: allowed is a number"),
+        ({"quantizer": "diffq"}, r"diffq_noise=none with quantizer=diffq: allowed are normal, uniform"),
+        ({"diffq_noise": "laplace"}, r"diffq_noise=laplace: allowed are none, normal, uniform"),
+        ({"tempering_c": -1}, r"tempering_c=-1: allowed is a number from 0"),
+        ({"act_grad_scale": "layer"}, r"act_grad_scale=layer: allowed are sample, batch"),
         ({"depth": 0}, r"depth=0: allowed is a whole number from 1 up"),
         ({"depth": 2.5}, r"depth=2.5: allowed is a whole number from 1 up"),
         ({"width": "wide"}, r"width=wide: allowed is a whole number"),

@@ -42,6 +42,15 @@ def test_duplicate_points_run_once() -> None:
     assert "2 points of the grid are equal to others and run once" in summarize(plan, 1, "missing")
 
 
+def test_runs_that_cannot_join_an_array_cost_what_the_plain_engine_takes() -> None:
+    runs = (tiny_run(), tiny_run(act_bits=8))
+    points = [(run, DIGITS) for run in runs]
+    in_arrays = make_plan("s", points, FACTS, [], "today", "cpu array").runs
+    alone = make_plan("s", points, FACTS, [], "today", "cpu").runs
+    assert in_arrays[0].expected_s != alone[0].expected_s
+    assert in_arrays[1].expected_s == alone[1].expected_s
+
+
 def test_a_sweep_is_named_by_its_runs_not_by_their_order() -> None:
     a, b = tiny_run(), tiny_run(seed=1)
     assert plan_of(a, b).sweep_id == plan_of(b, a).sweep_id != plan_of(a).sweep_id
@@ -94,11 +103,10 @@ def test_images_that_a_network_cannot_take(model: str, message: str) -> None:
         plan_of(tiny_run(model=model))
 
 
-def test_only_nin_trains_in_arrays() -> None:
+def test_what_cannot_join_an_array_is_planned_at_the_plain_engines_cost() -> None:
     points = [(tiny_run(model="resnet20"), DIGITS)]
-    assert len(make_plan("study", points, FACTS, [], "today", "cuda").runs) == 1
-    with pytest.raises(ConfigError, match="model=resnet20: only nin trains in arrays; give engine=plain"):
-        make_plan("study", points, FACTS, [], "today", "cuda array")
+    plans = [make_plan("study", points, FACTS, [], "today", kind) for kind in ("cuda", "cuda array")]
+    assert plans[0].runs == plans[1].runs
 
 
 def test_planning_does_not_import_torch(tmp_path: Path) -> None:

@@ -4,11 +4,17 @@ import datetime
 from pathlib import Path
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from sweep import PROJECT, schema
+from sweep.compact import compact_all
+from sweep.config import UNLESS
+from sweep.cost import DataFacts
+from sweep.plan import make_plan
 from sweep.rows import Store, curves_store, rows_store, run_of_row, stored, write_beside
-from tests.conftest import tiny_run
+from sweep.tables.select import planned_and_stored
+from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import START, row_of
 
 RUNS = [tiny_run(seed=seed) for seed in range(4)]
@@ -107,3 +113,33 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_page_on_results_is_the_schema() -> None:
     assert (PROJECT / "results" / "README.md").read_text() == schema.readme()
+
+
+def without_later_columns(path: Path) -> None:
+    """As an earlier version wrote it."""
+    pq.write_table(pq.read_table(path).drop_columns(list(UNLESS)), path)
+
+
+def test_rows_of_an_earlier_version_read_as_today_s(store: Store) -> None:
+    without_later_columns(store.path / f"{RUNS[0].run_id}.parquet")
+    rows = store.read().to_pylist()
+    assert {run_of_row(row) for row in rows} == set(RUNS)
+    assert {row["act_bits"] for row in rows} == {32}
+    assert stored(store.results_dir, ["diffq_noise"]) == [{"diffq_noise": "none"}] * len(RUNS)
+
+
+def test_compaction_completes_rows_of_an_earlier_version(store: Store) -> None:
+    without_later_columns(store.path / f"{RUNS[0].run_id}.parquet")
+    compact_all(store.results_dir)
+    assert pd.read_parquet(store.path)["pact_alpha"].tolist() == [0.0] * len(RUNS)
+
+
+def test_a_plan_of_an_earlier_version_reads_as_today_s(store: Store) -> None:
+    path = store.results_dir / "sweeps" / "s" / "plan.parquet"
+    path.parent.mkdir(parents=True)
+    facts = {"digits": DataFacts(1442, 355, 1, 8, 8, 10)}
+    make_plan("s", [(tiny_run(seed=9), DIGITS)], facts, [], "today", "cpu").write(path)
+    without_later_columns(path)
+    runs = planned_and_stored(store.results_dir)
+    assert len(runs) == 1 + len(RUNS)
+    assert set(runs["quantize_images"]) == {False} and set(runs["act_bits"]) == {32}

@@ -9,6 +9,7 @@ from launchers.packs import Pack, Task
 from launchers.paths import checkpoint_path, weights_path
 from launchers.work.images import device_name, images_of
 from sweep import provenance, rows
+from sweep.config import can_join_array
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
@@ -21,7 +22,10 @@ def columns(task: Task) -> dict[str, Any]:
 def results(
     tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Trains tasks that share data, with the pack's engine; see `sweep.training.engines.train_runs`."""
+    """Trains tasks that share data; see `sweep.training.engines.train_runs`.
+
+    With the pack's engine, or the plain one where a run cannot join an array.
+    """
     import torch
 
     from sweep.training.engines import train_runs
@@ -30,7 +34,8 @@ def results(
     images = images_of(tasks[0], pack, device)
     runs = [task.run for task in tasks]
     options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
-    for index, result in train_runs(settings.engine, runs, images, device, options, settings.kernels):
+    engine = settings.engine if all(map(can_join_array, runs)) else "plain"
+    for index, result in train_runs(engine, runs, images, device, options, settings.kernels):
         yield index, result and {**result, "device": device_name(device)}
 
 

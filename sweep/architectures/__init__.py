@@ -20,6 +20,7 @@ class Architecture:
     channels: int | None = None  # of the images; None: any
     min_side: int = 1  # of the images
     patch: int | None = None  # images must be square, and their side a multiple of this
+    quantizes_activations: bool = True  # not where attention multiplies inside, with no layer to take an input from
 
     def misfit(self, channels: int, height: int, width: int) -> str | None:
         """What kind of images is needed instead of (channels, height, width), or None where these will do."""
@@ -33,6 +34,12 @@ class Architecture:
 
 
 _RGB = 3
+
+
+def _vit(build: str, count: Callable[[Layers, NetworkSize, int], None]) -> Architecture:
+    return Architecture(build, count, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False)
+
+
 # The convolutional ones for ImageNet reduce an image by 32, VGG-19 too: smaller ones would be padding alone.
 ARCHITECTURES = {
     "nin": Architecture("nin.build", convolutional.nin, SIZES),
@@ -50,8 +57,14 @@ ARCHITECTURES = {
     "mobilenet_v2": Architecture("mobilenet_v2.build", convolutional.mobilenet_v2, channels=_RGB, min_side=32),
     "cifar_mobilenet_v2": Architecture("mobilenet_v2.build_cifar", convolutional.cifar_mobilenet_v2, channels=_RGB),
     "vgg19": Architecture("vgg19.build", convolutional.vgg19, channels=_RGB, min_side=32),
-    "deit_t": Architecture("vit.deit_t", transformers.deit_t, channels=_RGB, patch=transformers.PATCH),
-    "vit_s": Architecture("vit.vit_s", transformers.vit_s, channels=_RGB, patch=transformers.PATCH),
-    "vit_b": Architecture("vit.vit_b", transformers.vit_b, channels=_RGB, patch=transformers.PATCH),
+    "deit_t": Architecture(
+        "vit.deit_t", transformers.deit_t, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False
+    ),
+    "vit_s": Architecture(
+        "vit.vit_s", transformers.vit_s, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False
+    ),
+    "vit_b": Architecture(
+        "vit.vit_b", transformers.vit_b, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False
+    ),
     "swin_t": Architecture("swin.build", transformers.swin_t, channels=_RGB, min_side=32),
 }

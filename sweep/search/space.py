@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sweep.config import RUN_FIELDS, ConfigError, RunConfig, check_value, make_run
+from sweep.config import ConfigError, RunConfig, check_value, identity, make_run
 from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
 
 Values = Mapping[str, Any]
-FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma")
+FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k")
 
 
 class Suggests(Protocol):
@@ -104,7 +104,7 @@ class Space:
         return {
             "axes": [[axis.name, axis.by, axis.values] for axis in (*self.groups, *self.axes)],
             "intervals": [vars(interval) for interval in self.intervals],
-            "bases": [[choice, {name: base[name] for name in RUN_FIELDS}] for choice, base in self.bases.items()],
+            "bases": [[choice, identity(base)] for choice, base in self.bases.items()],
         }
 
     def lines(self) -> list[str]:

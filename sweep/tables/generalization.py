@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sweep.config import FULL_PRECISION, RUN_FIELDS
+from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
 
 # What the paper averages over. Everything else that differs makes a line of its own.
 AVERAGED = ("optimizer", "lr", "weight_decay", "momentum", "width", "depth", "seed")
-PRECISION = ("bits", "quantizer", "first_last", "step_size_weight_decay")
+PRECISION = QUANTIZER_FIELDS
 SETTING = tuple(name for name in RUN_FIELDS if name not in (*AVERAGED, *PRECISION))
 METRICS = ("train_acc", "test_acc", "train_loss", "test_loss", "gap")
 CONFIDENCE = 0.95
@@ -27,7 +27,7 @@ def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for setting, block in runs.groupby(list(SETTING), sort=True):
-        full = _finished(block[block["bits"] == FULL_PRECISION])
+        full = _finished(block[_is_full(block)])
         for precision, group in block.groupby(list(PRECISION), sort=True):
             names = dict(zip((*SETTING, *PRECISION), (*setting, *precision), strict=True))
             lines.append(names | _counts(group) | _means(group) | _change(group, full))
@@ -36,6 +36,10 @@ def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
     table["_order"] = [order.get(bits, FULL_PRECISION - bits) for bits in table["bits"]]
     table = table.sort_values(["dataset", "model", *SETTING, "_order"], kind="stable")
     return table.drop(columns="_order").reset_index(drop=True)
+
+
+def _is_full(group: pd.DataFrame) -> "pd.Series[bool]":
+    return (group["bits"] == FULL_PRECISION) & (group["act_bits"] == FULL_PRECISION)
 
 
 def _finished(group: pd.DataFrame) -> pd.DataFrame:
@@ -69,7 +73,7 @@ def _means(group: pd.DataFrame) -> dict[str, float]:
 def _change(group: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     """Of the gap against full precision, over runs that agree in every averaged hyperparameter."""
     pairs = _finished(group).merge(full, on=list(AVERAGED), suffixes=("", "_full"))
-    is_full = (group["bits"] == FULL_PRECISION).all()
+    is_full = _is_full(group).all()
     differences = (pairs["gap"] - pairs["gap_full"]).to_numpy(dtype=float) if not is_full else np.array([])
     n = len(differences)
     mean = differences.mean() if n else np.nan

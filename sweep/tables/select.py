@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.plan import read_plan
 from sweep.rows import measures_store, rows_store
 
 
@@ -25,7 +25,7 @@ def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
         raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known or 'none'}")
     rows = store.read().to_pandas()
     columns = ["run_id", *RUN_FIELDS]
-    planned = [pq.read_table(path, columns=columns).to_pandas() for path in plans]
+    planned = [read_plan(path).select(columns).to_pandas() for path in plans]
     everything = pd.concat([*planned, rows[columns].iloc[: 0 if sweep else None]]).drop_duplicates("run_id")
     merged: pd.DataFrame = everything.merge(rows.drop(columns=list(RUN_FIELDS)), on="run_id", how="left")
     merged["milestones"] = merged["milestones"].map(lambda epochs: ",".join(map(str, epochs)))

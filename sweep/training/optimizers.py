@@ -4,20 +4,20 @@ import torch
 from torch import nn
 
 from sweep.config import RunConfig
-from sweep.quantizers import step_sizes
+from sweep.quantizers import undecayed_parameters
 
 
 def make_optimizer(model: nn.Module, run: RunConfig) -> torch.optim.Optimizer:
-    """SGD, Adam or RMSprop over all parameters of `model`; weight decay leaves out the step sizes by default.
+    """SGD, Adam or RMSprop over all parameters of `model`; weight decay leaves out those of quantizers by default.
 
     On a GPU the learning rate is a tensor there, so that a captured step follows its changes.
     """
-    steps = step_sizes(model)
-    of_steps = {id(step) for step in steps}
-    groups = [{"params": [p for p in model.parameters() if id(p) not in of_steps]}]
-    if steps:
+    undecayed = undecayed_parameters(model)
+    ids = {id(parameter) for parameter in undecayed}
+    groups = [{"params": [p for p in model.parameters() if id(p) not in ids]}]
+    if undecayed:
         decay = run.weight_decay if run.step_size_weight_decay else 0.0
-        groups.append({"params": steps, "weight_decay": decay})  # type: ignore[dict-item]
+        groups.append({"params": undecayed, "weight_decay": decay})  # type: ignore[dict-item]
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"
     common = {"lr": torch.tensor(run.lr, device=device) if on_gpu else run.lr, "weight_decay": run.weight_decay}

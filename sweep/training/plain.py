@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config import FULL_PRECISION, RunConfig
 from sweep.cost import evaluated_epochs
 from sweep.data.device import EpochBatches, ImageData
 from sweep.models import build_model
-from sweep.quantizers import keep_positive, quantize, step_sizes
+from sweep.quantizers import initialize_activations, keep_positive, positive_parameters, quantize
 from sweep.training.checkpoint import load_checkpoint, save_tensors
 from sweep.training.evaluate import evaluate
 from sweep.training.graph import graph_memory, replayed
@@ -32,7 +32,7 @@ class PlainTraining:
         self.master = master_dtype(run.precision)
         model = quantize(model, run).to(device, self.master, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = model
-        self.step_sizes = step_sizes(model)
+        self.positive = positive_parameters(model)
         self.optimizer = make_optimizer(model, run)
         self.scaler = torch.amp.GradScaler(device.type, enabled=run.precision == "fp16")
         self.progress = Progress()
@@ -92,6 +92,20 @@ class _Epochs:
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
         can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
         self._steps = replayed(self._step, self._batches.sizes, graph_memory(device) if can_capture else None)
+        if run.act_bits != FULL_PRECISION and (training.progress.epoch, training.progress.step) == (0, 0):
+            self._initialize_activations()
+
+    def _initialize_activations(self) -> None:
+        """From the first training batch; a checkpoint has what became of that."""
+        self._batches.start(0, 0)
+        images, _ = self._batches.next(self._batches.sizes[0])
+        initialize_activations(self.training.model, lambda model: self._logits(model, images[0]))
+
+    def _logits(self, model: nn.Module, images: Tensor) -> Tensor:
+        training = self.training
+        with autocast(training.run.precision, training.device):
+            logits: Tensor = model(training.data.normalize(images).to(training.master))
+        return logits.to(training.master)
 
     def train_epoch(self, after_step: Callable[[], None]) -> None:
         """The rest of the current epoch, then its record; `after_step` may raise to interrupt."""
@@ -111,14 +125,12 @@ class _Epochs:
         training = self.training
         images, labels = self._batches.next(size)
         training.optimizer.zero_grad()
-        with autocast(training.run.precision, training.device):
-            logits = training.model(training.data.normalize(images[0]).to(training.master))
-        loss = F.cross_entropy(logits.to(training.master), labels[0])
+        loss = F.cross_entropy(self._logits(training.model, images[0]), labels[0])
         training.scaler.scale(loss).backward()
         training.scaler.step(training.optimizer)
         training.scaler.update()
-        if training.step_sizes:
-            training.clamped += keep_positive(training.step_sizes)
+        if training.positive:
+            training.clamped += keep_positive(training.positive)
         training.loss_sum += loss.detach() * size
 
     def _end_epoch(self) -> None:

@@ -72,6 +72,18 @@ def test_packs_of_arrays_are_of_one_architecture(expected_s: float, workers: int
     assert all(len({task.run.depth for task in pack}) == 1 for pack in packs)
 
 
+def test_runs_that_cannot_join_an_array_have_packs_of_their_own_and_train_one_by_one() -> None:
+    others = tasks([10.0] * 4)
+    others = [dataclasses.replace(task, run=tiny_run(seed=i, act_bits=8)) for i, task in enumerate(others)]
+    given = [task for pair in zip(others, grid_tasks(10.0), strict=False) for task in pair]
+    packs = split_into_packs(given, 1, pack_minutes=10, limit=lambda task: 100)
+    # 80 s in three packs for one worker, and an array of fewer than 8 is not split
+    assert [[task.run.act_bits for task in pack] for pack in packs] == [[32] * 4, [8] * 3, [8]]
+    found = list(arrays.arrays_of(given, Settings(engine="array", device="cpu")))
+    assert [len(members) for members in found] == [1, 1, 1, 1, 4]
+    assert [members[0].run.act_bits for members in found] == [8, 8, 8, 8, 32]
+
+
 def test_a_worker_splits_what_does_not_fit_into_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     given = grid_tasks(1.0)
     settings = Settings(engine="array", device="cpu")

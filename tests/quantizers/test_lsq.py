@@ -6,22 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.quantizers import MIN_STEP_SIZE, keep_positive, quantize, step_sizes
+from sweep.quantizers import MIN_STEP_SIZE, keep_positive, quantize, undecayed_parameters
 from sweep.quantizers.lsq import LSQ
 from tests.conftest import tiny_run
+from tests.quantizers import literal
 
 BITS = (2, 3, 4, 8)
-
-
-def literal_lsq(v: float, s: float, bits: int) -> tuple[float, float, float]:
-    """vhat (eq. 1-2), dvhat/dv (eq. 5), dvhat/ds (eq. 3) of Esser et al., with round half to even."""
-    qn, qp = 2 ** (bits - 1), 2 ** (bits - 1) - 1
-    u = v / s
-    if u <= -qn:
-        return -qn * s, 0.0, -qn
-    if u >= qp:
-        return qp * s, 0.0, qp
-    return round(u) * s, 1.0, round(u) - u
 
 
 def weights(bits: int) -> tuple[torch.Tensor, float]:
@@ -50,7 +40,7 @@ def test_forward_and_backward_equal_the_literal_reference(bits: int) -> None:
     module = lsq(values, s, bits)
     out = module(v)
     out.backward(upstream)
-    expected = [literal_lsq(value, s, bits) for value in values.tolist()]
+    expected = [literal.lsq(value, s, module.qmin, module.qmax) for value in values.tolist()]
     g = 1 / math.sqrt(len(values) * (2 ** (bits - 1) - 1))
     assert out.tolist() == [e[0] for e in expected]
     assert v.grad is not None and module.step_size.grad is not None
@@ -107,14 +97,14 @@ def test_first_and_last_layer(first_last: str, expected: list[int]) -> None:
     model = quantize(build_model(run, 1, 10, (8, 8)), run)
     quantizers = [module for module in model.modules() if isinstance(module, LSQ)]
     assert [(module.qmax + 1).bit_length() for module in quantizers] == expected
-    assert len(step_sizes(model)) == len(expected)
+    assert len(undecayed_parameters(model)) == len(expected)
 
 
 def test_full_precision_has_no_quantizer() -> None:
     from sweep.models import build_model
 
     run = tiny_run(bits=32)
-    assert step_sizes(quantize(build_model(run, 1, 10, (8, 8)), run)) == []
+    assert undecayed_parameters(quantize(build_model(run, 1, 10, (8, 8)), run)) == []
 
 
 def test_step_sizes_stay_positive_and_it_is_counted() -> None:

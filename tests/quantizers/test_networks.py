@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sweep.models import build_model
-from sweep.quantizers import quantize, step_sizes
+from sweep.quantizers import quantize, undecayed_parameters
 from sweep.quantizers.lsq import LSQ
 from tests.conftest import tiny_run
 
@@ -53,7 +53,7 @@ def test_attention_is_quantized_in_all_four_projections() -> None:
     assert attention == {f"{prefix}.in_proj_weight", f"{prefix}.out_proj.weight"}
     layer = model.get_submodule(prefix)
     assert layer.in_proj_weight.shape == (3 * WIDTH, WIDTH)  # type: ignore[operator, union-attr]
-    assert len(step_sizes(model)) == 4 * BLOCKS
+    assert len(undecayed_parameters(model)) == 4 * BLOCKS
 
 
 def attention_of(layer: nn.Module, tokens: Tensor, heads: int) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sweep.models import build_model
-from sweep.quantizers import quantize, step_sizes
+from sweep.quantizers import quantize, undecayed_parameters
 from sweep.training.optimizers import learning_rate, make_optimizer
 from tests.conftest import tiny_run
 
@@ -22,7 +22,7 @@ def test_step_sizes_have_a_group_of_their_own(name: str, kind: type[torch.optim.
     optimizer = make_optimizer(model, run)
     others, steps = optimizer.param_groups
     assert type(optimizer) is kind
-    assert {id(p) for p in steps["params"]} == {id(p) for p in step_sizes(model)}
+    assert {id(p) for p in steps["params"]} == {id(p) for p in undecayed_parameters(model)}
     assert len(others["params"]) + len(steps["params"]) == len(list(model.parameters()))
     assert (others["weight_decay"], steps["weight_decay"]) == (0.0001, 0.0001 if decay_steps else 0.0)
     assert others["lr"] == steps["lr"] == 0.05

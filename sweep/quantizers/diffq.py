@@ -1,0 +1,34 @@
+"""DiffQ's pseudo quantization noise (Défossez et al. 2021), at a fixed number of bits."""
+
+from torch import Tensor
+
+from sweep.config import RunConfig
+from sweep.quantizers.base import Quantizer
+from sweep.quantizers.noise import Noise
+from sweep.quantizers.straight_through import straight_through
+
+
+class DiffQ(Quantizer):
+    """In training w + step / 2 * noise, noise uniform on [-1, 1] or N(0, 1); otherwise w rounded to the grid.
+
+    The grid has 2^b levels from min(w) to max(w), step = (max - min) / (2^b - 1). No gradient flows through step.
+    DiffQ learns the bits of groups of weights; here every layer has one number of bits, and none is learned.
+    """
+
+    def __init__(self, bits: int, kind: str, noise: Noise) -> None:
+        super().__init__()
+        self.steps: int = 2**bits - 1
+        self.kind, self.noise = kind, noise
+
+    def forward(self, weight: Tensor) -> Tensor:
+        fixed = weight.detach()
+        low = fixed.min()
+        step = (fixed.max() - low) / self.steps
+        if self.training:
+            noise = self.noise.normal_like(fixed) if self.kind == "normal" else self.noise.uniform_like(fixed)
+            return weight + step / 2 * noise
+        return straight_through(low + step * ((fixed - low) / step).round(), weight)
+
+
+def weight_quantizer(run: RunConfig, weight: Tensor, bits: int, layer: int) -> Quantizer:
+    return DiffQ(bits, run.diffq_noise, Noise(run.seed, layer))

@@ -1,0 +1,56 @@
+"""Where quantizers go in a network, by the types of its modules."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from sweep.config import FULL_PRECISION, RunConfig
+
+# Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
+WEIGHT_OF = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
+
+
+def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
+    """Puts `run`'s quantizer on every convolution, linear and attention layer of `model`, in place.
+
+    On its weight as a parametrization, and on its input as the submodule `input_quantizer`. The first and the last
+    layer, in the order of the module tree, get `run.first_last`; the input of the first, which are the images, is
+    quantized with `run.quantize_images` only. Queries, keys and values of one attention share a quantizer.
+    """
+    if not run.is_quantized:
+        return model
+    module = import_module(f"sweep.quantizers.{run.quantizer}")
+    weights = list(_weights(model))
+    for number, (layer, name) in enumerate(weights):
+        is_end = number in (0, len(weights) - 1)
+        bits, act_bits = (_bits(b, run.first_last if is_end else "b") for b in (run.bits, run.act_bits))
+        if bits != FULL_PRECISION:
+            quantizer = module.weight_quantizer(run, getattr(layer, name).detach(), bits, number)
+            parametrize.register_parametrization(layer, name, quantizer)
+        if act_bits != FULL_PRECISION and (number or run.quantize_images):
+            layer.input_quantizer = module.activation_quantizer(run, act_bits)
+            layer.register_forward_pre_hook(_quantize_input)
+    return model
+
+
+def _weights(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    """Layers whose weights are quantized, and the names of these."""
+    for module in model.modules():
+        for kind, name in WEIGHT_OF.items():
+            if isinstance(module, kind):
+                yield module, name
+
+
+def _bits(bits: int, first_last: str) -> int:
+    if bits == FULL_PRECISION or first_last == "b":
+        return bits
+    return 8 if first_last == "8" else FULL_PRECISION
+
+
+def _quantize_input(layer: Any, args: tuple[Tensor]) -> tuple[Tensor]:
+    """In the precision of the quantizer's parameters, also where the products are in 16 bits."""
+    quantizer = layer.input_quantizer
+    return (quantizer(args[0].to(next(quantizer.parameters()).dtype)),)

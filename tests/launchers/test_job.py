@@ -1,0 +1,23 @@
+"""Which engine trains a task."""
+
+from pathlib import Path
+
+import pytest
+
+from launchers.job import train_tasks
+from launchers.packs import Pack, Task
+from sweep.config import Settings
+from tests.conftest import DIGITS, tiny_run
+
+
+@pytest.mark.parametrize(("changes", "engine"), [({}, "array"), ({"act_bits": 8}, "plain")])
+def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
+    changes: dict[str, object], engine: str, tmp_path: Path
+) -> None:
+    run = tiny_run(epochs=1, **changes)
+    task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0)
+    settings = Settings(engine="array", device="cpu", results_dir=str(tmp_path))
+    pack = Pack("pack", (task,), str(tmp_path), settings, launcher_pid=0)
+    ((index, result),) = train_tasks([task], pack, [lambda: False])
+    assert index == 0 and result is not None
+    assert (result["engine"], result["status"]) == (engine, "finished")
