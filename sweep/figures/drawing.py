@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from sweep.config import FULL_PRECISION
 
-PNG_DPI = 150
+PNG_DPI = 100
 # Of Okabe and Ito, told apart by colour-blind readers.
 _COLOURS = {FULL_PRECISION: "#000000", 8: "#0072B2", 4: "#009E73", 2: "#D55E00"}
 _OTHER_COLOUR = "#CC79A7"  # 3, 5, 6 and 7 bits
