@@ -30,16 +30,18 @@ FAST = [
     "measure.search_steps=4", "measure.hessian_iterations=3", "measure.linf_iterations=1",
     "measure.linf_dimensions=3", "measure.curvature_images=50", "measure.regularizer_images=10",
 ]  # fmt: skip
-LONG = [*FAST, "measure.landscape_points=41", "measure.curvature_images=0"]
+LONG = [*FAST, "measure.landscape_points=21", "measure.curvature_images=0"]
 CIRCUMSTANCES = ["attempt", "seconds", "started_at", "ended_at", "job_id", "host", "study"]
 
 
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "sweep.measure", "-m", "hydra/launcher=local", *arguments]
+    """On this machine, unless the arguments say otherwise."""
+    launcher = [] if "hydra/launcher=slurm" in arguments else ["hydra/launcher=local"]
+    return [sys.executable, "-m", "sweep.measure", "-m", *launcher, *arguments]
 
 
-def measure(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300)
+def measure(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, env=env)
 
 
 def measured(results_dir: Path) -> pd.DataFrame:
