@@ -8,7 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.measures.config import MEASURE_FIELDS
 from sweep.rows import measures_store, rows_store
+
+MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
 
 
 def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
