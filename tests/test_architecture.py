@@ -23,7 +23,7 @@ ORDER = [
     {"sweep.rows", "sweep.provenance"},
     {"sweep.compact", "sweep.tables"},
     {"sweep.search"},
-    {"sweep.best"},
+    {"sweep.best", "sweep.figures"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
 ROOTS = {

@@ -11,18 +11,16 @@ import pandas as pd
 
 from sweep.cli import parse_arguments, run_command
 from sweep.config import RUN_FIELDS, ConfigError, allowed
-from sweep.measures.config import MEASURE_FIELDS
 from sweep.tables import display, flatness_display
 from sweep.tables.flatness import METRICS, flatness_table
 from sweep.tables.formats import STYLES, csv, write_parquet
 from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, add_published_flatness
-from sweep.tables.select import narrow, narrow_measures, planned_and_stored, stored_measures
+from sweep.tables.select import MEASURE_KEYS, narrow, narrow_measures, planned_and_stored, stored_measures
 
 FORMATS = (*STYLES, "csv", "parquet")
 TABLES = ("1", *METRICS)
 ARGUMENTS = {"table": "1", "results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
-MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)
 
 
 def main() -> None:

@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 
 from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.measures.config import MEASURE_FIELDS
 from sweep.plan import read_plan
 from sweep.rows import measures_store, rows_store
+
+MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
 
 
 def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:

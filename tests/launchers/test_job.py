@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from launchers.job import train_tasks
 from launchers.packs import Pack, Task
+from launchers.work.train import results
 from sweep.config import Settings
 from tests.conftest import DIGITS, tiny_run
 
@@ -18,6 +18,6 @@ def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
     task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0)
     settings = Settings(engine="array", device="cpu", results_dir=str(tmp_path))
     pack = Pack("pack", (task,), str(tmp_path), settings, launcher_pid=0)
-    ((index, result),) = train_tasks([task], pack, [lambda: False])
+    ((index, result),) = results([task], pack, [lambda: False])
     assert index == 0 and result is not None
     assert (result["engine"], result["status"]) == (engine, "finished")

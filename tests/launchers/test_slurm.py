@@ -1,6 +1,7 @@
 """Sweeps on a real SLURM: equal to local ones, whatever happens to tasks, nodes, the controller and the launcher."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from launchers.journal import JournalReader
 from tests.cluster.cluster import SlurmCluster
 from tests.cluster.daemon import wait_until
+from tests.test_measure import FAST, measure, measured
 from tests.test_run import SMALL, computed, curves, run
 
 ON_CPUS = [
@@ -424,3 +426,16 @@ def test_a_node_that_stops_answering_while_its_worker_lives(
         slurm.start_slurmd(node)
     assert sweep.returncode == 0, output
     assert computed(results_dir) == computed(local(LONGER))
+
+
+def test_measurements_equal_the_local_launchers(env: dict[str, str], tmp_path: Path) -> None:
+    """`sweep.measure` goes the same way; only the job ids differ."""
+    results, here = tmp_path / "r", tmp_path / "here"
+    sweep = ["-m", *SMALL, "optimizer=sgd", "lr=0.1", "weight_decay=0", "bits=2,32", "keep_weights=true"]
+    assert run(*sweep, f"results_dir={results}").returncode == 0
+    shutil.copytree(results, here, symlinks=True)
+    done = measure("bits=2,32", *FAST, *ON_CPUS, f"results_dir={results}", env=env)
+    assert done.returncode == 0 and "2 of 2 runs done" in done.stdout, done.stdout + done.stderr
+    assert job_ids(results)
+    assert measure("bits=2,32", *FAST, f"results_dir={here}").returncode == 0
+    pd.testing.assert_frame_equal(measured(results), measured(here))

@@ -15,6 +15,7 @@ from sweep.measures.measure import measure
 from sweep.measures.norms import quantization_error
 from sweep.measures.space import Batching
 from sweep.quantizers import quantize
+from sweep.schema import MEASURES
 from sweep.training.evaluate import evaluate
 from sweep.training.plain import TrainOptions, initial_model, train
 from tests.conftest import tiny_run
@@ -60,6 +61,7 @@ RUN_COLUMNS = {
 def test_every_precision_has_the_same_columns(bits: int, kept: dict[int, Any]) -> None:
     row, trained = measured(kept, bits), kept[bits][3]
     assert set(row) == RUN_COLUMNS | {f"{form}_{name}" for form in ("raw", "folded") for name in FORM_COLUMNS}
+    assert set(row) < {column.name for column in MEASURES.columns}
     assert (row["weights"], row["train_size"]) == (9 * 6 + 4 * 36 + 9 * 36 + 60, 400)
     for form in ("raw", "folded"):
         assert row[f"{form}_train_acc"] == trained["train_acc"]

@@ -21,7 +21,7 @@ IMAGES = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 def network(run: RunConfig) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
-        return quantize(build_model(run, 1, 10), run)
+        return quantize(build_model(run, 1, 10, (8, 8)), run)
 
 
 def convolutions(model: nn.Module) -> list[Any]:

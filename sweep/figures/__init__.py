@@ -1,0 +1,1 @@
+"""Figures from measurements. `python -m sweep.figures`."""
