@@ -133,14 +133,17 @@ MEMBER_FIELDS = (
 )  # fmt: skip
 
 
-ARRAY_QUANTIZERS = ("none", "lsq")
 ARRAY_OPTIMIZERS = ("sgd", "adam", "rmsprop")
+
+
+def quantizes_weights_by_lsq(run: RunConfig) -> bool:
+    """Whether LSQ of the weights is all the quantization that `run` has, or it has none."""
+    return run.quantizer in ("lsq", "none") and run.act_bits == FULL_PRECISION
 
 
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
-    known = run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS
-    return known and run.quantizer in ARRAY_QUANTIZERS and run.act_bits == FULL_PRECISION
+    return run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
 
 
 def array_key(run: RunConfig) -> tuple[object, ...]:

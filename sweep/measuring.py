@@ -10,7 +10,16 @@ from hydra.core.override_parser.types import Override
 
 from launchers.base import PlanLauncher
 from launchers.paths import weights_path
-from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings, make_settings
+from sweep.architectures import ARCHITECTURES
+from sweep.config import (
+    RUN_FIELDS,
+    ConfigError,
+    DataSource,
+    RunConfig,
+    Settings,
+    make_settings,
+    quantizes_weights_by_lsq,
+)
 from sweep.cost import DataFacts, worker_kind
 from sweep.execute import carry_out, describe_all, resolved
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
@@ -84,7 +93,19 @@ def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfi
     if not wanted:
         raise ConfigError(f"none of the {len(runs)} selected runs has finished: there is nothing to measure")
     rows = stored(results_dir, ("run_id", *RUN_FIELDS))
-    return [run_of_row(row) for row in rows if row["run_id"] in wanted]
+    return _measurable([run_of_row(row) for row in rows if row["run_id"] in wanted])
+
+
+def _measurable(runs: Sequence[RunConfig]) -> list[RunConfig]:
+    """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
+    kept = [run for run in runs if quantizes_weights_by_lsq(run) and ARCHITECTURES[run.model].quantizes_activations]
+    others = [run.run_id for run in runs if run not in kept]
+    why = f"{_named(others)}: measured are networks without fused attention, at full precision or with LSQ of weights"
+    if not kept:
+        raise ConfigError(why)
+    if others:
+        print(f"left out: {why}")
+    return kept
 
 
 def _with_ids(runs: pd.DataFrame, given: str) -> pd.DataFrame:

@@ -20,9 +20,10 @@ from sweep.measures.cost import operations_s
 from sweep.measures.plan import Measured, make_measure_plan
 from sweep.measuring import finished_runs, with_kept_weights
 from sweep.observe import find_sweeps
-from sweep.rows import measure_config_of, measures_store
+from sweep.rows import measure_config_of, measures_store, rows_store
 from sweep.status import describe as describe_status
 from tests.conftest import DIGITS, tiny_run
+from tests.rows_of import row_of
 from tests.test_run import SMALL, run, wait_for, worker_pids
 
 FAST = [
@@ -190,6 +191,21 @@ def test_runs_by_value_and_by_shortened_id(trained: Path, capsys: pytest.Capture
     assert capsys.readouterr().out.count("left out: 2 runs (") == 1
     (run,) = finished_runs(trained, {"bits": "32", "lr": "0.10"})
     assert finished_runs(trained, {"run_id": run.run_id[:12]}) == [run]
+
+
+def test_runs_that_the_measures_are_not_defined_for_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other quantizers, quantized activations, and attention whose projections are one tensor."""
+    known = tiny_run()
+    others = [tiny_run(quantizer="dorefa"), tiny_run(act_bits=4), tiny_run(model="deit_t")]
+    for other in others:
+        rows_store(tmp_path).write(other.run_id, [row_of(other)])
+    with pytest.raises(ConfigError, match="measured are networks without fused attention"):
+        finished_runs(tmp_path, {})
+    rows_store(tmp_path).write(known.run_id, [row_of(known)])
+    assert finished_runs(tmp_path, {}) == [known]
+    assert "left out: 3 runs" in capsys.readouterr().out
 
 
 def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
+from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, UNLESS
 from sweep.tables.formats import STYLES, csv, number
 from sweep.tables.generalization import SETTING
 from sweep.tables.published import precision_name
@@ -18,6 +19,7 @@ _METRICS = {
     "test_loss": ("test loss", 1, 3),
     "gap": ("gap", 1, 3),
 }
+_OF_QUANTIZER = tuple(name for name in QUANTIZER_FIELDS if name in UNLESS and name != "act_bits")
 CHANGE = "gap - FP32 gap [95 %]"
 
 
@@ -35,8 +37,12 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _precision(line: pd.Series) -> str:
+    """Bits of weights and activations; the quantizer, where it is not LSQ, and what it has besides."""
+    activations = "" if line["act_bits"] == FULL_PRECISION else f"/A{line['act_bits']}"
+    method = "" if line["quantizer"] in ("lsq", "none") else f" {line['quantizer']}"
     ends = "" if line["first_last"] == "b" else f", ends {line['first_last']}"
-    return f"{precision_name(line['bits'])}{ends}"
+    own = [f", {name}={line[name]}" for name in _OF_QUANTIZER if line[name] != UNLESS[name]]
+    return f"{precision_name(line['bits'])}{activations}{method}{ends}{''.join(own)}"
 
 
 def _cells(line: pd.Series, counts: dict[str, str]) -> dict[str, str]:

@@ -24,6 +24,8 @@ def precision_name(bits: int) -> str:
 
 def network_name(line: pd.Series) -> str:
     """As QGen writes it: NiN (4x10) is depth 4, width 10. Base widths other than its own are not its networks."""
+    if line["model"] not in _MODELS:
+        return str(line["model"])
     base = "" if line["base_width"] == QGEN_BASE_WIDTH else f", base {line['base_width']}"
     return f"{_MODELS[line['model']]} ({line['depth']}x{line['width']}{base})"
 
@@ -64,5 +66,6 @@ def _keys(table: pd.DataFrame, model: pd.Series) -> pd.DataFrame:
 def add_published(table: pd.DataFrame) -> pd.DataFrame:
     """`table` with columns `published_<metric>`, null where the paper has no such cell."""
     keys = _keys(table, table["model"].map(_MODELS))
+    keys["method"] = keys["method"].where(table["act_bits"] == FULL_PRECISION)  # QGen quantizes weights alone
     published = keys.join(published_table_1(), on=list(keys.columns))[list(METRICS)]
     return table.join(published.add_prefix("published_"))

@@ -102,6 +102,33 @@ def test_other_settings_are_never_averaged_together(results: Path) -> None:
     assert {"epochs", "base_width", "train_subset"} < set(display.readable(table).columns)
 
 
+def test_the_label_of_a_precision_says_how_it_was_reached(tmp_path: Path) -> None:
+    changes: list[dict[str, object]] = [
+        {"bits": 32},
+        {"bits": 4},
+        {"bits": 4, "act_bits": 8, "first_last": "8"},
+        {"bits": 4, "quantizer": "dorefa"},
+        {"bits": 4, "quantizer": "noise_tempering", "tempering_c": 0.2, "tempering_k": 50},
+    ]
+    store_sweep(tmp_path, {tiny_run(**change): losses(0.5, 1.0) for change in changes})
+    assert set(display.readable(table_of(tmp_path))["precision"]) == {
+        "FP32",
+        "Int4",
+        "Int4/A8, ends 8",
+        "Int4 dorefa",
+        "Int4 noise_tempering, tempering_c=0.2, tempering_k=50.0",
+    }
+
+
+def test_quantized_activations_are_not_the_papers(tmp_path: Path) -> None:
+    runs = [
+        tiny_run(dataset="cifar10", base_width=25, train_subset=0, bits=4, act_bits=bits) for bits in (32, 8)
+    ]  # fmt: skip
+    store_sweep(tmp_path, {run: losses(0.5, 1.0) for run in runs})
+    table = table_of(tmp_path).set_index("act_bits")
+    assert table["published_gap"].notna().to_dict() == {32: True, 8: False}
+
+
 def test_incompleteness_is_said(results: Path) -> None:
     text = display.terminal(table_of(results))
     assert "INCOMPLETE: of 9 runs 1 have no result yet and 1 failed" in text
