@@ -59,6 +59,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         event: dict[str, Any] = json.loads(line)
     except ValueError:
         return None
+    if "run_id" in event:  # as journals named it before there was other work than training
+        event.setdefault("task_id", event["run_id"])
     return event
 
 

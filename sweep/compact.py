@@ -35,7 +35,7 @@ def compact(store: Store) -> int:
         store.adopt_copy()
         old = store.generations()
         files = [file for folder in old for file in shards(folder)]
-        if len(old) == 1 and not _worth_merging(files):
+        if len(old) == 1 and not _worth_merging(store, files):
             return 0
         inodes = {file.stat().st_ino for file in files}
         new = store.new_generation()
@@ -46,9 +46,14 @@ def compact(store: Store) -> int:
         return len(files)
 
 
-def _worth_merging(files: list[Path]) -> bool:
+def _worth_merging(store: Store, files: list[Path]) -> bool:
+    """Not one file, and not one part beside one failed row, which would stay beside the next part too."""
     parts = [file for file in files if file.name.startswith("part-")]
-    return len(files) > 1 and not (len(parts) <= 1 and len(files) - len(parts) <= 1)
+    if len(files) == 2 and len(parts) == 1:
+        (other,) = set(files) - set(parts)
+        shard = store.read_shard(other)
+        return not (shard and "status" in shard.column_names and shard["status"][0].as_py() not in FINAL)
+    return len(files) > 1
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from sweep.architectures import ARCHITECTURES, SIZES
 
 FULL_PRECISION = 32
-OPTIMIZERS = ("sgd", "adam", "rmsprop")
+OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
+DECAYS = ("steps", "cosine")
 MODELS = tuple(ARCHITECTURES)
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
@@ -79,7 +80,7 @@ class RunConfig:
     bits: int = _doc("bits per weight, 32 for full precision")
     first_last: str = _doc("precision of the first and last layer: b (as the others), 8 or fp")
     step_size_weight_decay: bool = _doc("whether weight_decay also acts on step sizes, offsets and SAQ's clips")
-    optimizer: str = _doc("sgd, adam or rmsprop")
+    optimizer: str = _doc("sgd, adam, rmsprop or adamw")
     lr: float = _doc("initial learning rate")
     weight_decay: float = _doc("L2 coefficient of the optimizer")
     momentum: float = _doc("momentum of SGD and RMSprop")
@@ -91,6 +92,7 @@ class RunConfig:
     eval_every_epochs_late: int = _doc("epochs between evaluations after the last milestone")
     precision: str = _doc("of products and activations: fp32, tf32, bf16, fp16 (scaled loss); fp64: of everything")
     seed: int = _doc("of the initial weights, the data order, the augmentation and the quantizer's noise")
+    lr_decay: str = _later("steps", "steps: at milestones alone; cosine: also by a half cosine over the epochs, to 0")
     act_bits: int = _later(32, "bits per activation, 32 for full precision")
     act_grad_scale: str = _later("sample", "N of LSQ's 1/sqrt(N qmax) for activations: that of a sample or batch")
     quantize_images: bool = _later(False, "whether the input of the first layer is quantized")
@@ -129,7 +131,7 @@ QUANTIZER_FIELDS = (
 # What members of one array may differ in.
 MEMBER_FIELDS = (
     "seed", "bits", "quantizer", "first_last", "step_size_weight_decay",
-    "optimizer", "lr", "weight_decay", "momentum", "lr_gamma",
+    "optimizer", "lr", "weight_decay", "momentum", "lr_gamma", "lr_decay",
 )  # fmt: skip
 
 
@@ -301,6 +303,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "eval_every_epochs_late": lambda n, v: check_integer(n, v, 1),
     "precision": lambda n, v: check_choice(n, v, PRECISIONS),
     "seed": lambda n, v: check_integer(n, v, 0, 2**31 - 1),
+    "lr_decay": lambda n, v: check_choice(n, v, DECAYS),
     "act_bits": _bits,
     "act_grad_scale": lambda n, v: check_choice(n, v, ACT_GRAD_SCALES),
     "quantize_images": check_boolean,
@@ -328,8 +331,9 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
     checked |= _unread_sizes(checked)
     checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
     checked |= _quantizer(checked)
-    if checked["optimizer"] == "adam" and checked["momentum"]:
-        raise ConfigError(f"momentum={checked['momentum']} with optimizer=adam: only sgd and rmsprop have it")
+    if checked["optimizer"] in ("adam", "adamw") and checked["momentum"]:
+        given = f"momentum={checked['momentum']} with optimizer={checked['optimizer']}"
+        raise ConfigError(f"{given}: only sgd and rmsprop have it")
     return RunConfig(**checked)
 
 

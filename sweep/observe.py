@@ -49,7 +49,7 @@ class Sweep:
     @property
     def store(self) -> Store:
         """Where its rows are."""
-        kind = cast("Kind", pq.read_schema(self.folder / "plan.parquet").metadata[b"kind"].decode())
+        kind = cast("Kind", pq.read_schema(self.folder / "plan.parquet").metadata.get(b"kind", b"train").decode())
         return STORES[kind](self.results_dir)
 
     def events(self) -> list[dict[str, Any]]:

@@ -73,7 +73,8 @@ class Plan:
 
 def read_plan(path: Path) -> pa.Table:
     """What `Plan.write` wrote, by this version or an earlier one."""
-    return with_later_columns(pq.read_table(path), RUN_FIELDS)
+    table = with_later_columns(pq.read_table(path), RUN_FIELDS)
+    return table if "task_id" in table.column_names else table.append_column("task_id", table["run_id"])
 
 
 def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:

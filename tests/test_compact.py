@@ -70,6 +70,16 @@ def test_a_retry_replaces_a_failed_row_after_compaction(store: Store) -> None:
     assert ids(store) == IDS
 
 
+def test_one_new_row_of_a_compacted_run_is_merged_so_that_any_reader_sees_it_once(store: Store) -> None:
+    for run in RUNS[2:4]:
+        store.write(run.run_id, [row_of(run)])
+    compact(store)
+    store.write(RUNS[0].run_id, [row_of(RUNS[0], attempt=9)])
+    assert compact(store) == 2
+    rows = pd.read_parquet(store.path)
+    assert rows["run_id"].is_unique and rows.set_index("run_id").loc[RUNS[0].run_id, "attempt"] == 9
+
+
 def test_nothing_to_merge(store: Store, tmp_path: Path) -> None:
     compact(store)
     for run in RUNS[2:4]:

@@ -68,7 +68,7 @@ OTHER = {
     "base_width": 3, "width": 3, "depth": 3, "bits": 8, "first_last": "8", "step_size_weight_decay": True,
     "optimizer": "rmsprop", "lr": 0.2, "weight_decay": 0.3, "momentum": 0.5, "epochs": 4, "batch_size": 32,
     "milestones": [2], "lr_gamma": 0.5, "eval_every_epochs": 2, "eval_every_epochs_late": 2, "precision": "bf16",
-    "seed": 7, "act_bits": 8,
+    "seed": 7, "act_bits": 8, "lr_decay": "cosine", "model": "resnet20",
 }  # fmt: skip
 ACTS = {"act_bits": 4, "pact_alpha": 10.0}
 LSQ_ACTS = {"act_bits": 4}
@@ -100,7 +100,7 @@ def test_every_hyperparameter_is_part_of_the_id(name: str) -> None:
 
 
 def test_all_hyperparameters_are_tested() -> None:
-    assert set(OTHER) | set(OF_QUANTIZERS) == set(RUN_FIELDS) - {"model", "quantizer"}  # model has one value so far
+    assert set(OTHER) | set(OF_QUANTIZERS) == set(RUN_FIELDS) - {"quantizer"}
 
 
 def test_every_quantizer_is_part_of_the_id() -> None:
@@ -197,7 +197,7 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"depth": 0}, r"depth=0: allowed is a whole number from 1 up"),
         ({"depth": 2.5}, r"depth=2.5: allowed is a whole number from 1 up"),
         ({"width": "wide"}, r"width=wide: allowed is a whole number"),
-        ({"optimizer": "adm"}, r"optimizer=adm: allowed are sgd, adam, rmsprop; did you mean adam\?"),
+        ({"optimizer": "adm"}, r"optimizer=adm: allowed are sgd, adam, rmsprop, adamw; did you mean adam\?"),
         ({"lr": 0}, r"lr=0: allowed is a number above 0"),
         ({"lr": float("nan")}, r"lr=nan: allowed is a number above 0"),
         ({"lr": "fast"}, r"lr=fast: allowed is a number above 0"),

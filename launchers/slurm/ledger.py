@@ -60,7 +60,8 @@ class Ledger:
             elif event["event"] == "confirmed":
                 packs = announced.pop(event["name"])
                 for pack, task in zip(packs, event["tasks"], strict=True):
-                    live[pack["pack_id"]] = Submitted(pack["pack_id"], tuple(pack["task_ids"]), event["name"], task)
+                    ids = pack.get("task_ids") or pack["run_ids"]  # the latter as ledgers had them at first
+                    live[pack["pack_id"]] = Submitted(pack["pack_id"], tuple(ids), event["name"], task)
             elif event["event"] == "ended":
                 live.pop(event["pack_id"], None)
         return list(live.values()), list(announced)

@@ -1,4 +1,7 @@
-"""The optimizers of the grid, and the learning rate of an epoch."""
+"""Optimizers, and the learning rate of an epoch."""
+
+import math
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -6,9 +9,11 @@ from torch import nn
 from sweep.config import RunConfig
 from sweep.quantizers import undecayed_parameters
 
+_ADAMS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
 
 def make_optimizer(model: nn.Module, run: RunConfig) -> torch.optim.Optimizer:
-    """SGD, Adam or RMSprop over all parameters of `model`; weight decay leaves out those of quantizers by default.
+    """Of `run`, over all parameters of `model`; weight decay leaves out those of quantizers by default.
 
     On a GPU the learning rate is a tensor there, so that a captured step follows its changes.
     """
@@ -21,8 +26,8 @@ def make_optimizer(model: nn.Module, run: RunConfig) -> torch.optim.Optimizer:
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"
     common = {"lr": torch.tensor(run.lr, device=device) if on_gpu else run.lr, "weight_decay": run.weight_decay}
-    if run.optimizer == "adam":
-        return torch.optim.Adam(groups, fused=True, capturable=on_gpu, **common)  # type: ignore[arg-type]
+    if run.optimizer in _ADAMS:
+        return _ADAMS[run.optimizer](groups, fused=True, capturable=on_gpu, **common)
     if run.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, momentum=run.momentum, foreach=True, capturable=on_gpu, **common)  # type: ignore[arg-type]
     return torch.optim.SGD(groups, momentum=run.momentum, fused=True, **common)  # type: ignore[arg-type]
@@ -37,5 +42,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def learning_rate(run: RunConfig, epoch: int) -> float:
-    """Of `epoch`, counted from 0: lr times lr_gamma for every milestone reached."""
-    return run.lr * run.lr_gamma ** sum(epoch >= milestone for milestone in run.milestones)
+    """Of `epoch`, counted from 0: lr times lr_gamma for every milestone reached; with cosine decay also times
+    (1 + cos(pi epoch / epochs)) / 2 (Loshchilov & Hutter 2017, eq. 5, per epoch)."""
+    rate = run.lr * run.lr_gamma ** sum(epoch >= milestone for milestone in run.milestones)
+    return rate * (1 + math.cos(math.pi * epoch / run.epochs)) / 2 if run.lr_decay == "cosine" else rate

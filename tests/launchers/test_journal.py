@@ -46,3 +46,10 @@ def test_a_line_cut_by_a_kill_is_passed_over(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"event": "star{"event": "started", "task_id": "r1"}\n{"event": "started", "task_id": "r2"}\n')
     assert [e["task_id"] for e in JournalReader(path).new_events()] == ["r2"]
+
+
+def test_journals_from_before_there_was_other_work_than_training(tmp_path: Path) -> None:
+    path = journal_path(tmp_path / "sweeps" / "a", "p")
+    path.parent.mkdir(parents=True)
+    path.write_text('{"event": "started", "run_id": "r1", "at": 1.0}\n')
+    assert History(tmp_path).attempts == {"r1": 1}

@@ -12,7 +12,12 @@ from tests.conftest import tiny_run
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("rmsprop", torch.optim.RMSprop)],
+    [
+        ("sgd", torch.optim.SGD),
+        ("adam", torch.optim.Adam),
+        ("rmsprop", torch.optim.RMSprop),
+        ("adamw", torch.optim.AdamW),
+    ],
 )
 @pytest.mark.parametrize("decay_steps", [False, True])
 def test_step_sizes_have_a_group_of_their_own(name: str, kind: type[torch.optim.Optimizer], decay_steps: bool) -> None:
@@ -38,3 +43,26 @@ def test_learning_rate_of_qgen() -> None:
     run = tiny_run(epochs=300, lr=0.1)
     rates = [learning_rate(run, epoch) for epoch in (0, 99, 100, 199, 200, 299)]
     assert rates == pytest.approx([0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
+def test_cosine_decay_by_hand_alone_and_times_steps() -> None:
+    run = tiny_run(epochs=4, lr=0.8, milestones=[], lr_decay="cosine")
+    half = 0.5**0.5
+    assert [learning_rate(run, epoch) for epoch in range(4)] == pytest.approx(
+        [0.8, 0.4 * (1 + half), 0.4, 0.4 * (1 - half)]
+    )
+    both = tiny_run(epochs=4, lr=0.8, milestones=[2], lr_gamma=0.1, lr_decay="cosine")
+    assert learning_rate(both, 1) == learning_rate(run, 1)
+    assert learning_rate(both, 2) == pytest.approx(0.04)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam"])
+def test_decay_of_adamw_is_decoupled(optimizer: str) -> None:
+    """With a gradient of zero AdamW shrinks weights by lr times weight_decay; Adam takes the decay for a gradient."""
+    run = tiny_run(bits=32, optimizer=optimizer, momentum=0.0, lr=0.01, weight_decay=0.5)
+    model = nn.Linear(2, 1, bias=False)
+    nn.init.constant_(model.weight, 2.0)
+    model.weight.grad = torch.zeros_like(model.weight)
+    make_optimizer(model, run).step()
+    expected = 2.0 * (1 - 0.01 * 0.5) if optimizer == "adamw" else 2.0 - 0.01
+    torch.testing.assert_close(model.weight.detach(), torch.full((1, 2), expected))

@@ -28,7 +28,7 @@ SPECS: list[dict[str, Any]] = [
     {"bits": 3, **ADAM, "first_last": "8", "step_size_weight_decay": True},
     {"bits": 2, "first_last": "fp", "momentum": 0.0},
     {"bits": 32, "seed": 2, "lr_gamma": 0.5},
-    {"bits": 4, "weight_decay": 0.0},
+    {"bits": 4, "weight_decay": 0.0, "lr_decay": "cosine"},
 ]
 
 
