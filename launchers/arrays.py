@@ -7,8 +7,9 @@ from itertools import islice
 from launchers.hardware import free_memory_bytes, gpu_memory_bytes, host_memory_bytes
 from launchers.packs import Task, array_groups
 from sweep import data
-from sweep.config import RunConfig, Settings
+from sweep.config import RunConfig
 from sweep.cost import DataFacts
+from sweep.settings import Settings
 
 UNKNOWN_GPU_BYTES = 40 * 2**30  # a cluster's, where a login node has none and gpu_memory_gb does not tell
 _facts = cache(data.describe)

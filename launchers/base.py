@@ -14,8 +14,8 @@ from omegaconf import DictConfig
 
 from launchers.packs import Pack
 from launchers.progress import Tally
-from sweep.config import Settings
 from sweep.plan import Plan
+from sweep.settings import Settings
 
 Listener = Callable[[dict[str, Any]], None]  # gets every journal event
 

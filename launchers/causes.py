@@ -1,6 +1,6 @@
 """Why a worker ended before its runs did, and how often each cause is tried again."""
 
-from sweep.config import Settings
+from sweep.settings import Settings
 
 KILLED = "killed"  # by a signal, or crashed
 TIMED_OUT = "timed out"

@@ -16,8 +16,9 @@ from launchers.commit import commit_failure
 from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
 from launchers.packs import Pack, Task, split_into_packs
 from launchers.progress import Display, Tally
+from sweep.checks import ConfigError
 from sweep.compact import compact_all
-from sweep.config import ConfigError, Settings
+from sweep.settings import Settings
 
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0

@@ -19,8 +19,9 @@ from launchers.journal import History, JournalReader, journal_path
 from launchers.launch import Launch
 from launchers.packs import Pack, make_tasks
 from launchers.progress import Tally
-from sweep.config import ConfigError, Settings
+from sweep.checks import ConfigError
 from sweep.plan import Plan
+from sweep.settings import Settings
 
 POLL_S = 0.2
 STOP_S = 120.0  # a worker that was asked to stop saves a checkpoint; after this long it is killed

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config import DataSource, RunConfig, Settings, array_key, can_join_array
+from sweep.config import DataSource, RunConfig, array_key, can_join_array
 from sweep.plan import PlannedRun
+from sweep.settings import Settings
 from sweep.work import TRAINING, Work
 
 PACKS_PER_WORKER = 3  # at least, so that workers end at about the same time

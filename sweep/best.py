@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from sweep.checks import ConfigError
 from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS, ConfigError
+from sweep.config import RUN_FIELDS
 from sweep.search.options import DIRECTIONS, Objective, parse_objective
 from sweep.tables.select import narrow, planned_and_stored
 from sweep.terminal import render

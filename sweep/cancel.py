@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
+from sweep.checks import ConfigError
 from sweep.cli import parse_arguments, run_command
-from sweep.config import ConfigError
 from sweep.observe import find_sweeps
 
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from sweep.config import ConfigError, allowed, did_you_mean
+from sweep.checks import ConfigError, allowed, did_you_mean
 
 
 def parse_arguments(argv: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sweep.checks import ConfigError
 from sweep.cli import parse_arguments, run_command
-from sweep.config import ConfigError
 from sweep.rows import FINAL, Store, best_rows, curves_store, measures_store, rows_store, shards, write_beside
 
 ROW_GROUP = 20_000

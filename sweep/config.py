@@ -1,15 +1,14 @@
 """What a run is: every value that can change its numbers, checked once, and the id that follows from them."""
 
 import dataclasses
-import difflib
 import hashlib
 import json
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from sweep.architectures import ARCHITECTURES, SIZES
+from sweep.checks import ConfigError, allowed, check_boolean, check_choice, check_integer, check_number
 
 FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
@@ -48,10 +47,6 @@ QUANTIZERS = {
 # What a quantizer of weights and activations is, where only one of both is quantized.
 _WEIGHTS_ONLY = {"dorefa_pact": "dorefa"}
 _ACTIVATIONS_ONLY = {"dorefa_pact": "pact", "noise_tempering": "lsq"}
-
-
-class ConfigError(ValueError):
-    """A value that cannot be trained with; the message says what was given and what is allowed."""
 
 
 def _doc(text: str) -> Any:
@@ -164,77 +159,8 @@ class DataSource:
     image_size: int | None = None  # side in pixels, where images come in many sizes
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Values that never change a run's numbers. Units are in the names; conf/sweep.yaml explains each."""
-
-    results_dir: str = "results"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    engine: Literal["auto", "plain", "array"] = "auto"
-    kernels: Literal["torch", "triton"] = "torch"
-    array_size: int = 0
-    gpu_memory_gb: float = 0
-    workers: int = 0
-    threads: int = 1
-    pack_minutes: float = 10
-    checkpoint_seconds: float = 60
-    keep_weights: bool = False
-    dry_run: bool = False
-    rerun: Literal["missing", "stale"] = "missing"
-    max_attempts: int = 3
-    max_out_of_memory: int = 2
-    max_timeouts: int = 100
-    max_preemptions: int = 100
-    max_node_losses: int = 10
-    wait: bool = True
-    stop_after_same_error: int = 5
-    study: str = ""
-
-
 # Keys of conf/ that choose where data comes from or what is swept; they end in DataSource and the grid.
 SOURCE_KEYS = ("data_source", "dataset_name", "data_dir", "label_column", "image_size")
-SETTING_KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "study")
-
-
-def allowed(values: Iterable[object]) -> str:
-    return ", ".join(str(value) for value in values)
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
-    bounds = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
-    if value < low or (high is not None and value > high):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
-    return int(value)
-
-
-def check_number(name: str, value: object, low: float, low_open: bool = False) -> float:
-    bounds = f"a number {'above' if low_open else 'from'} {low:g}"
-    try:
-        number = float(value)  # type: ignore[arg-type]  # YAML reads 1e-4 as a string
-    except (TypeError, ValueError):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}") from None
-    if isinstance(value, bool) or not math.isfinite(number) or number < low or (low_open and number == low):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
-    return number
-
-
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
-    if str(value) not in choices:
-        raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{did_you_mean(str(value), choices)}")
-    return str(value)
-
-
-def check_boolean(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{name}={value}: allowed are true, false")
-    return value
 
 
 def _bits(name: str, value: object) -> int:
@@ -382,23 +308,3 @@ def _check_read(name: str, values: Mapping[str, Any], read: Collection[str]) -> 
         raise ConfigError(f"pact_alpha=0 with quantizer={name}: allowed is a number above 0; the paper starts at 10")
     if "diffq_noise" in read and values["diffq_noise"] == "none":
         raise ConfigError(f"diffq_noise=none with quantizer={name}: allowed are {allowed(DIFFQ_NOISES[1:])}")
-
-
-def make_settings(values: Mapping[str, object], study: str) -> Settings:
-    """The settings of `values`, which name every key of `SETTING_KEYS`; raises `ConfigError`."""
-    positive = ("pack_minutes", "checkpoint_seconds")
-    counts = ("threads", "stop_after_same_error", *(name for name in SETTING_KEYS if name.startswith("max_")))
-    checked: dict[str, Any] = {
-        "results_dir": str(values["results_dir"]),
-        "device": check_choice("device", values["device"], ("auto", "cpu", "cuda")),
-        "engine": check_choice("engine", values["engine"], ("auto", "plain", "array")),
-        "kernels": check_choice("kernels", values["kernels"], ("torch", "triton")),
-        "workers": check_integer("workers", values["workers"], 0),
-        "array_size": check_integer("array_size", values["array_size"], 0),
-        "gpu_memory_gb": check_number("gpu_memory_gb", values["gpu_memory_gb"], 0),
-        "rerun": check_choice("rerun", values["rerun"], ("missing", "stale")),
-        **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
-        **{name: check_integer(name, values[name], 1) for name in counts},
-        **{name: check_number(name, values[name], 0, low_open=True) for name in positive},
-    }
-    return Settings(**checked, study=study)

@@ -11,12 +11,14 @@ from pathlib import Path
 from launchers.base import Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import data
+from sweep.checks import ConfigError
 from sweep.compact import compact_all
-from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig, Settings
+from sweep.config import RUN_FIELDS, DataSource, RunConfig
 from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
 from sweep.rows import STORES, Store, stored
+from sweep.settings import Settings
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", *RUN_FIELDS)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config import RUN_FIELDS, ConfigError, allowed, check_value, did_you_mean
+from sweep.checks import ConfigError, allowed, did_you_mean
+from sweep.config import RUN_FIELDS, check_value
 
 GROUPS = ("dataset", "model", "quantizer", "optimizer", "schedule")  # config groups that can be swept
 AXES = tuple(sorted({*GROUPS, *RUN_FIELDS} - {"data_sha256"}))

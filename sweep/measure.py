@@ -5,11 +5,13 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
+from sweep.checks import ConfigError, allowed, did_you_mean
 from sweep.cli import run_command
-from sweep.config import RUN_FIELDS, SETTING_KEYS, ConfigError, allowed, did_you_mean
+from sweep.config import RUN_FIELDS
 from sweep.measures.config import MEASURE_FIELDS
 from sweep.measuring import SELECTORS, TRAINING_KEYS, MeasureSweeper
 from sweep.plugins import CONF, register_plugins, with_default_launcher
+from sweep.settings import SETTING_KEYS
 
 OPTIONS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)
 SETTINGS = tuple(name for name in SETTING_KEYS if name not in TRAINING_KEYS)

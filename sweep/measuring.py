@@ -11,15 +11,8 @@ from hydra.core.override_parser.types import Override
 from launchers.base import PlanLauncher
 from launchers.paths import weights_path
 from sweep.architectures import ARCHITECTURES
-from sweep.config import (
-    RUN_FIELDS,
-    ConfigError,
-    DataSource,
-    RunConfig,
-    Settings,
-    make_settings,
-    quantizes_weights_by_lsq,
-)
+from sweep.checks import ConfigError
+from sweep.config import RUN_FIELDS, DataSource, RunConfig, quantizes_weights_by_lsq
 from sweep.cost import DataFacts, worker_kind
 from sweep.execute import carry_out, describe_all, resolved
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
@@ -27,6 +20,7 @@ from sweep.measures.plan import Measured, make_measure_plan
 from sweep.plan import Plan
 from sweep.provenance import code_fingerprint
 from sweep.rows import measure_config_of, run_of_row, stored
+from sweep.settings import Settings, make_settings
 from sweep.sweeper import PlanSweeper, Values, errors_for_hydra, swept_values
 from sweep.tables.select import narrow, planned_and_stored
 

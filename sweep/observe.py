@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from launchers.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
 from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
+from sweep.checks import ConfigError, allowed
 from sweep.cli import parse_arguments
-from sweep.config import ConfigError, allowed
 from sweep.plan import read_plan
 from sweep.rows import STORES, Store
 from sweep.work import Kind

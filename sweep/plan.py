@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.architectures import ARCHITECTURES
-from sweep.config import RUN_FIELDS, ConfigError, DataSource, RunConfig
+from sweep.checks import ConfigError
+from sweep.config import RUN_FIELDS, DataSource, RunConfig
 from sweep.cost import CostModel, DataFacts, run_kind
 from sweep.schema import with_later_columns
 from sweep.work import PAST, TRAINING, Kind, Work

@@ -6,12 +6,14 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from sweep.checks import ConfigError, allowed, did_you_mean
 from sweep.cli import run_command
-from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, allowed, did_you_mean
+from sweep.config import SOURCE_KEYS
 from sweep.grid import AXES, GROUPS
 from sweep.plugins import CONF, register_plugins, with_default_launcher
 from sweep.search.options import SEARCH_KEYS
 from sweep.search.sweeper import OptunaSweeper
+from sweep.settings import SETTING_KEYS
 from sweep.sweeper import GridSweeper, single_run
 
 KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, "grid"})

@@ -17,9 +17,11 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from launchers.base import PlanLauncher
-from sweep.config import SETTING_KEYS, SOURCE_KEYS, ConfigError, DataSource, Settings, make_run, make_settings
+from sweep.checks import ConfigError
+from sweep.config import SOURCE_KEYS, DataSource, make_run
 from sweep.execute import Point, describe_all, execute
 from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_axes
+from sweep.settings import SETTING_KEYS, Settings, make_settings
 
 Values = Mapping[str, Any]
 

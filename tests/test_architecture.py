@@ -14,7 +14,8 @@ from sweep.run import KEYS
 # From left to right; a module imports only from its own group or from groups to its left.
 ORDER = [
     {"sweep.architectures"},
-    {"sweep", "sweep.config", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
+    {"sweep", "sweep.checks"},
+    {"sweep.config", "sweep.settings", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
     {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.work"},
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},

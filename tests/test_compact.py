@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from sweep.checks import ConfigError
 from sweep.compact import compact
 from sweep.compact import main as compact_command
-from sweep.config import ConfigError
 from sweep.rows import Store, curves_store, rows_store, shards
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of

@@ -6,17 +6,9 @@ from typing import Any
 
 import pytest
 
-from sweep.config import (
-    QUANTIZERS,
-    RUN_FIELDS,
-    UNLESS,
-    ConfigError,
-    RunConfig,
-    can_join_array,
-    canonical_json,
-    make_run,
-    make_settings,
-)
+from sweep.checks import ConfigError
+from sweep.config import QUANTIZERS, RUN_FIELDS, UNLESS, RunConfig, can_join_array, canonical_json, make_run
+from sweep.settings import make_settings
 from tests.conftest import TINY, tiny_run
 
 QGEN = TINY | {

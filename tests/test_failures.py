@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from launchers.journal import DIED, STARTED, journal_path, record
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.failures import clusters, describe, normalize
 from sweep.observe import find_sweeps, running
 from sweep.rows import rows_store

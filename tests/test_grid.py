@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.grid import Axis, expand, fixed_axis, parse_axes
 
 LR = {"by": "optimizer", "sgd": [0.1], "adam": [0.001, 0.0005]}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.config import ConfigError, Settings
+from sweep.checks import ConfigError
 from sweep.execute import describe_all
 from sweep.failures import describe as describe_failures
 from sweep.measure import hydra_argument
@@ -21,6 +21,7 @@ from sweep.measures.plan import Measured, make_measure_plan
 from sweep.measuring import finished_runs, with_kept_weights
 from sweep.observe import find_sweeps
 from sweep.rows import measure_config_of, measures_store, rows_store
+from sweep.settings import Settings
 from sweep.status import describe as describe_status
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of

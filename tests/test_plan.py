@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.config import RUN_FIELDS, ConfigError
+from sweep.checks import ConfigError
+from sweep.config import RUN_FIELDS
 from sweep.cost import DataFacts
 from sweep.plan import Plan, make_plan, summarize
 from tests.conftest import DIGITS, tiny_run

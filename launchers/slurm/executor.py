@@ -20,7 +20,7 @@ from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep import PROJECT
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 
 # States of tasks that are over. What SLURM requeues is in some of them for seconds.
 _OVER = {

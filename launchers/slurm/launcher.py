@@ -14,8 +14,9 @@ from launchers.progress import Tally
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.executor import Limits, SlurmExecutor
-from sweep.config import ConfigError, Settings
+from sweep.checks import ConfigError
 from sweep.plan import Plan
+from sweep.settings import Settings
 
 USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
 

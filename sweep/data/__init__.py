@@ -4,7 +4,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from sweep.config import ConfigError, DataSource, allowed
+from sweep.checks import ConfigError, allowed
+from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data.arrays import ImageArrays
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data.arrays import ImageArrays
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sweep.config import ConfigError, DataSource, allowed
+from sweep.checks import ConfigError, allowed
+from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels

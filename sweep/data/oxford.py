@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels

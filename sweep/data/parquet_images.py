@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from sweep.config import ConfigError, DataSource, allowed
+from sweep.checks import ConfigError, allowed
+from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images

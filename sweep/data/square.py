@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sweep.config import DataSource, check_integer
+from sweep.checks import check_integer
+from sweep.config import DataSource
 
 
 def side_of(source: DataSource) -> int:

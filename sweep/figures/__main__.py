@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweep.checks import ConfigError, allowed
 from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.config import RUN_FIELDS
 from sweep.figures.drawing import save
 from sweep.figures.landscapes import draw_landscapes
 from sweep.figures.ranking import MEASURES, rank

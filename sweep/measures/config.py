@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweep.config import ConfigError, allowed, check_choice, check_integer, check_number, did_you_mean
+from sweep.checks import ConfigError, allowed, check_choice, check_integer, check_number, did_you_mean
 
 THRESHOLDS = ("drop", "error")
 PERTURBED = ("counted", "all")

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sweep.config import ConfigError, RunConfig, allowed
+from sweep.checks import ConfigError, allowed
+from sweep.config import RunConfig
 from sweep.data.device import ImageData
 from sweep.quantizers import LSQ, quantize
 from sweep.training.plain import initial_model

@@ -10,7 +10,8 @@ import optuna
 
 from launchers.base import PlanLauncher
 from sweep import execute
-from sweep.config import ConfigError, DataSource, RunConfig, Settings, make_run
+from sweep.checks import ConfigError
+from sweep.config import DataSource, RunConfig, make_run
 from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan
 from sweep.provenance import code_fingerprint
@@ -20,6 +21,7 @@ from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, Recorded, TrialLog
+from sweep.settings import Settings
 from sweep.terminal import duration
 
 Rows = Mapping[str, Mapping[str, Any]]  # by run id

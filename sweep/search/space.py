@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sweep.config import ConfigError, RunConfig, check_value, identity, make_run
+from sweep.checks import ConfigError
+from sweep.config import RunConfig, check_value, identity, make_run
 from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
 
 Values = Mapping[str, Any]

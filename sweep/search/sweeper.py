@@ -6,7 +6,8 @@ from typing import Any, cast
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
 from omegaconf import OmegaConf
 
-from sweep.config import ConfigError, check_value
+from sweep.checks import ConfigError
+from sweep.config import check_value
 from sweep.execute import describe_all
 from sweep.grid import AXES, GROUPS, parse_axes
 from sweep.search.options import make_options

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweep.checks import ConfigError, allowed
 from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.config import RUN_FIELDS
 from sweep.tables import display, flatness_display
 from sweep.tables.flatness import METRICS, flatness_table
 from sweep.tables.formats import STYLES, csv, write_parquet

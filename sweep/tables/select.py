@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweep.config import RUN_FIELDS, ConfigError, allowed
+from sweep.checks import ConfigError, allowed
+from sweep.config import RUN_FIELDS
 from sweep.measures.config import MEASURE_FIELDS
 from sweep.plan import read_plan
 from sweep.rows import measures_store, rows_store

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from sweep import data
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.vision import torchvision
 
 

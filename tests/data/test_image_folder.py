@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from sweep import data
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.data import image_folder
 from sweep.vision import torchvision
 

@@ -10,7 +10,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from sweep import data
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.data import oxford
 from sweep.vision import torchvision
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from sweep import data
-from sweep.config import ConfigError, DataSource
+from sweep.checks import ConfigError
+from sweep.config import DataSource
 from sweep.data import parquet_images
 
 FEATURES = {"img": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog", "owl"]}}

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.config import RUN_FIELDS, ConfigError
+from sweep.checks import ConfigError
+from sweep.config import RUN_FIELDS
 from sweep.figures.__main__ import main, measured_runs
 from sweep.figures.landscapes import draw_landscapes
 from sweep.figures.ranking import MEASURES, rank

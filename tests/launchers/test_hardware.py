@@ -7,7 +7,8 @@ import pytest
 
 from launchers import hardware
 from launchers.local import LocalLauncher
-from sweep.config import ConfigError, Settings
+from sweep.checks import ConfigError
+from sweep.settings import Settings
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", []), ("0", [0]), ("2,5", [2, 5])])

@@ -6,7 +6,7 @@ import pytest
 
 from launchers.packs import Pack, Task
 from launchers.work.train import results
-from sweep.config import Settings
+from sweep.settings import Settings
 from tests.conftest import DIGITS, tiny_run
 
 

@@ -12,8 +12,9 @@ from launchers.journal import DIED, STARTED, History, journal_path, record
 from launchers.launch import Launch
 from launchers.packs import Pack
 from launchers.progress import Tally
-from sweep.config import ConfigError, Settings
+from sweep.checks import ConfigError
 from sweep.rows import rows_store
+from sweep.settings import Settings
 from tests.launchers.test_packs import tasks
 
 

@@ -9,7 +9,7 @@ from launchers.packs import Pack
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, error_of, submission_environment
 from launchers.slurm.executor import Limits, SlurmExecutor
 from launchers.slurm.ledger import Ledger, Submitted
-from sweep.config import Settings
+from sweep.settings import Settings
 from tests.launchers.test_packs import tasks
 
 

@@ -7,8 +7,8 @@ import pytest
 from launchers import arrays
 from launchers.packs import PACKS_PER_WORKER, SHORTEST_PACK_S, Task, make_tasks, split_into_packs
 from sweep import data
-from sweep.config import Settings
 from sweep.plan import PlannedRun
+from sweep.settings import Settings
 from sweep.training.array.memory import predicted_bytes
 from tests.conftest import DIGITS, tiny_run
 

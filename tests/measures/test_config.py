@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sweep import PROJECT
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, canonical_json, make_measure_config
 
 # These ids must never change: stored rows are found by them.

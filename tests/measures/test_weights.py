@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.config import ConfigError, RunConfig
+from sweep.checks import ConfigError
+from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.measures.weights import counted_names, flatten, fold, load_trained, materialise, quantizers

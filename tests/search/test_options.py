@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.search import options
 from sweep.search.options import Objective, make_options
 

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from launchers.stops import prune_path
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.grid import fixed_axis
 from sweep.search.options import SearchOptions, make_options
 from sweep.search.pruning import Pruning, recorded_curves

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.config import ConfigError
+from sweep.checks import ConfigError
 from sweep.measures.config import BOUNDS, MeasureConfig
 from sweep.rows import measures_store, rows_store
 from sweep.tables.__main__ import main

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.config import ConfigError, RunConfig
+from sweep.checks import ConfigError
+from sweep.config import RunConfig
 from sweep.cost import DataFacts
 from sweep.plan import make_plan
 from sweep.rows import rows_store
