@@ -57,6 +57,8 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
     """Plans, shows the plan, measures what is missing. Raises `ConfigError`; exits with 1 where something failed."""
     given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
     settings = resolved(make_settings(given, study="measure"), launcher)
+    if settings.device == "cpu" and any(config.precision == "tf32" for config in configs):
+        raise ConfigError("measure.precision=tf32: a CPU has no such arithmetic; take fp32, or a GPU")
     results_dir = Path(settings.results_dir)
     runs = finished_runs(results_dir, values["select"])
     sources = {name: _source(name, values) for name in {run.dataset for run in runs}}

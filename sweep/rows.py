@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from sweep.config import RUN_FIELDS, RunConfig
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig
+from sweep.measures.config import UNLESS as MEASURE_UNLESS
 from sweep.schema import CURVES, MEASURES, ROWS, Schema, with_later_columns
 from sweep.work import Kind
 
@@ -228,6 +229,7 @@ def measure_columns(config: MeasureConfig) -> dict[str, Any]:
 
 def measure_config_of(row: Mapping[str, Any]) -> MeasureConfig:
     values = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
+    values |= {name: unless for name, unless in MEASURE_UNLESS.items() if values[name] is None}
     return MeasureConfig(**(values | {"linf_radii": tuple(values["linf_radii"])}))
 
 

@@ -10,7 +10,7 @@ from sweep.checks import check_boolean, check_choice, check_integer, check_numbe
 
 @dataclass(frozen=True)
 class Settings:
-    """Values that never change a run's numbers. Units are in the names; conf/settings.yaml and sweep.yaml explain each."""
+    """Values that never change a run's numbers, units in their names; conf/settings.yaml and sweep.yaml say more."""
 
     results_dir: str = "results"
     device: Literal["auto", "cpu", "cuda"] = "auto"

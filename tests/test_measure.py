@@ -238,6 +238,7 @@ def test_misspelt_keys(argument: str, message: str) -> None:
     ("argument", "message"),
     [
         ("measure.threshold=loss", "threshold=loss: allowed are drop, error"),
+        ("measure.precision=tf32", "measure.precision=tf32: a CPU has no such arithmetic"),
         ("workers=1,2", "workers=1,2: one value is needed; only measure.* settings can be axes"),
         ("data_source=parquet_images", "dataset_name=digits is the name of another data set"),
     ],

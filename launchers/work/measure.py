@@ -42,7 +42,7 @@ def _measured(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any
 
     assert task.work.options is not None
     started = time.monotonic()
-    set_tf32("fp32")  # the measures' arithmetic is float32, whatever the run was trained in
+    set_tf32(task.work.options.precision)  # whatever the run was trained in
     device = torch.device(pack.settings.device)
     path = weights_path(Path(pack.settings.results_dir), task.run_id)
     state = torch.load(path, map_location="cpu", weights_only=True)

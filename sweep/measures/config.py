@@ -18,6 +18,7 @@ CENTRES = ("quantized", "latent")
 MAGNITUDE_NOISES = ("weights", "theory", "peer")
 ASCENTS = ("effective", "paper", "l2")
 LOG_ARGUMENTS = ("scale", "paper")
+PRECISIONS = ("fp32", "tf32")
 
 # What is measured of each form of the weights: the measures of QGen eq. 15-22, and the scales they need.
 FORMS = ("raw", "folded")
@@ -72,15 +73,21 @@ class MeasureConfig:
     regularizer_images: int = _doc(1000, "training images of R(Delta), 0 for all")
     landscape_points: int = _doc(0, "of the loss landscape per axis, odd; 0 leaves it out")
     landscape_radius: float = _doc(1.0, "largest coordinate of the landscape, in filter norms")
+    precision: str = _doc("fp32", "of matrix products: fp32, or tf32 on GPUs")
 
     @property
     def measure_id(self) -> str:
-        """sha256 of the canonical JSON of every field, so that no later default changes what an id means."""
+        """sha256 of the canonical JSON, so that no default and no later setting changes what an id means."""
         return hashlib.sha256(canonical_json(self).encode()).hexdigest()
 
 
+# Settings that earlier rows do not have: at these values they change nothing and are left out of the id.
+UNLESS = {"precision": "fp32"}
+
+
 def canonical_json(config: MeasureConfig) -> str:
-    return json.dumps(dataclasses.asdict(config), sort_keys=True, separators=(",", ":"))
+    values = {name: value for name, value in dataclasses.asdict(config).items() if UNLESS.get(name) != value}
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
 MEASURE_FIELDS = tuple(f.name for f in dataclasses.fields(MeasureConfig))
@@ -131,6 +138,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "magnitude_noise": _one_of(MAGNITUDE_NOISES),
     "ascent": _one_of(ASCENTS),
     "log_argument": _one_of(LOG_ARGUMENTS),
+    "precision": _one_of(PRECISIONS),
     **dict.fromkeys(("target", "delta", "ascent_share"), _share),
     **dict.fromkeys(("tolerance", "search_ceiling", "magnitude_eps", "ascent_lr"), _positive),
     **dict.fromkeys(("hessian_tol", "landscape_radius"), _positive),

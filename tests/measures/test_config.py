@@ -8,7 +8,8 @@ import pytest
 
 from sweep import PROJECT
 from sweep.checks import ConfigError
-from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, canonical_json, make_measure_config
+from sweep.measures.config import MEASURE_FIELDS, UNLESS, MeasureConfig, canonical_json, make_measure_config
+from sweep.rows import measure_columns, measure_config_of
 
 # These ids must never change: stored rows are found by them.
 PINNED = {
@@ -33,7 +34,7 @@ OTHER = {
     "magnitude_eps": 0.1, "ascent": "l2", "ascent_steps": 3, "ascent_share": 0.2, "ascent_images": 3,
     "log_argument": "paper", "delta": 0.1, "curvature_images": 3, "hessian_tol": 0.1, "hessian_iterations": 3,
     "hessian_shift": -2, "linf_radii": [0.1], "linf_dimensions": 3, "linf_iterations": 3, "regularizer_images": 3,
-    "landscape_points": 3,
+    "landscape_points": 3, "precision": "tf32",
 }  # fmt: skip
 
 
@@ -46,8 +47,15 @@ def test_all_settings_are_tested() -> None:
     assert set(OTHER) == set(MEASURE_FIELDS) - {"ascent_lr", "landscape_radius"}  # these matter with another only
 
 
-def test_the_id_is_that_of_every_field() -> None:
-    assert set(json.loads(canonical_json(MeasureConfig()))) == set(MEASURE_FIELDS)
+def test_the_id_is_that_of_every_field_but_later_ones_at_what_changes_nothing() -> None:
+    assert set(json.loads(canonical_json(MeasureConfig()))) == set(MEASURE_FIELDS) - set(UNLESS)
+    other = json.loads(canonical_json(MeasureConfig(precision="tf32")))
+    assert set(other) == set(MEASURE_FIELDS) and other["precision"] == "tf32"
+
+
+def test_rows_from_before_a_setting_have_it_at_what_changes_nothing() -> None:
+    row = measure_columns(MeasureConfig(seed=3)) | {"measure_precision": None}
+    assert measure_config_of(row) == MeasureConfig(seed=3)
 
 
 @pytest.mark.parametrize(
