@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from launchers.packs import Pack, Task
+from launchers.packs import Pack, Task, engine_of
 from launchers.paths import checkpoint_path
 from launchers.slurm import node as slurm_node
 from launchers.work import KINDS_OF_WORK
@@ -62,7 +62,7 @@ def _columns(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str,
         "attempt": task.attempt,
         "study": pack.settings.study,
         "device": pack.settings.device,
-        "engine": pack.settings.engine,
+        "engine": engine_of(task, pack.settings),
         "threads": pack.settings.threads,
         "error": "",
         "job_id": job_id(),

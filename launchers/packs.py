@@ -90,6 +90,11 @@ def _filled(tasks: Sequence[Task], limit_s: float, at_most: int, at_least: int) 
     return packs
 
 
+def engine_of(task: Task, settings: Settings) -> str:
+    """The engine that trains `task`: the plain one where it cannot join an array."""
+    return settings.engine if can_join_array(task.run) else "plain"
+
+
 def array_groups(tasks: Sequence[Task]) -> tuple[list[list[Task]], list[Task]]:
     """Tasks that can train in one array, group by group, and those that cannot join one."""
     groups: dict[tuple[Any, ...], list[Task]] = {}

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launchers.journal import EPOCH, journal_path, record
-from launchers.packs import Pack, Task
+from launchers.packs import Pack, Task, engine_of
 from launchers.paths import checkpoint_path, weights_path
 from launchers.work.images import device_name, images_of
 from sweep import provenance, rows
-from sweep.config import can_join_array
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
@@ -24,7 +23,7 @@ def results(
 ) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Trains tasks that share data; see `sweep.training.engines.train_runs`.
 
-    With the pack's engine, or the plain one where a run cannot join an array.
+    With the pack's engine; a task that cannot join an array comes alone (`launchers.arrays.arrays_of`).
     """
     import torch
 
@@ -34,8 +33,7 @@ def results(
     images = images_of(tasks[0], pack, device)
     runs = [task.run for task in tasks]
     options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
-    engine = settings.engine if all(map(can_join_array, runs)) else "plain"
-    for index, result in train_runs(engine, runs, images, device, options, settings.kernels):
+    for index, result in train_runs(engine_of(tasks[0], settings), runs, images, device, options, settings.kernels):
         yield index, result and {**result, "device": device_name(device)}
 
 

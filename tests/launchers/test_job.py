@@ -1,11 +1,14 @@
 """Which engine trains a task."""
 
+import datetime
 from pathlib import Path
 
 import pytest
 
+from launchers.commit import commit_failure
 from launchers.packs import Pack, Task
 from launchers.work.train import results
+from sweep.rows import rows_store
 from sweep.settings import Settings
 from tests.conftest import DIGITS, tiny_run
 
@@ -21,3 +24,5 @@ def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
     ((index, result),) = results([task], pack, [lambda: False])
     assert index == 0 and result is not None
     assert (result["engine"], result["status"]) == (engine, "finished")
+    commit_failure(task, pack, "trace", datetime.datetime.now(datetime.UTC))
+    assert rows_store(tmp_path).read()["engine"].to_pylist() == [engine]
