@@ -20,6 +20,7 @@ from sweep.training.graph import graph_memory, replayed
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
+from sweep.training.updates import GradientStep
 
 
 class PlainTraining:
@@ -88,6 +89,7 @@ class _Epochs:
         run, device = training.run, training.device
         set_tf32(run.precision)
         self._evaluated = set(evaluated_epochs(run))
+        self._update = GradientStep(training.optimizer, training.scaler)
         self._batches = EpochBatches(training.data, [run.seed], run.batch_size)
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
         can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
@@ -124,14 +126,14 @@ class _Epochs:
     def _step(self, size: int) -> None:
         training = self.training
         images, labels = self._batches.next(size)
-        training.optimizer.zero_grad()
-        loss = F.cross_entropy(self._logits(training.model, images[0]), labels[0])
-        training.scaler.scale(loss).backward()
-        training.scaler.step(training.optimizer)
-        training.scaler.update()
+        loss = self._update(self._loss, images[0], labels[0])
         if training.positive:
             training.clamped += keep_positive(training.positive)
-        training.loss_sum += loss.detach() * size
+        training.loss_sum += loss * size
+
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Mean over the batch, in nats."""
+        return F.cross_entropy(self._logits(self.training.model, images), labels)
 
     def _end_epoch(self) -> None:
         training, progress = self.training, self.training.progress
