@@ -19,6 +19,7 @@ from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
 from sweep.rows import STORES, Store, stored
 from sweep.settings import Settings
+from sweep.studies import known_studies, study_table_of
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", *RUN_FIELDS)
@@ -44,7 +45,17 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
         return
     if len(plan.runs) == 1:
         print(_outcome(results_dir, plan.runs[0].run_id))
-    print(f"table: python -m sweep.tables results_dir={results_dir} sweep={plan.sweep_id}")
+    print(next_commands(plan, results_dir))
+
+
+def next_commands(plan: Plan, results_dir: Path) -> str:
+    """How the results become a table."""
+    where = f"results_dir={results_dir} sweep={plan.sweep_id}"
+    if plan.study not in known_studies():
+        return f"table: python -m sweep.tables {where}"
+    after = study_table_of(plan.study).after
+    first = [f"then: python -m sweep.{after} -m {where}"] if after else []
+    return "\n".join([*first, f"table: python -m sweep.tables study={plan.study} {where}"])
 
 
 def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:

@@ -51,6 +51,12 @@ def parse_axes(axes: Mapping[str, Any]) -> dict[str, Axis]:
     return {name: _parse_axis(name, spec) for name, spec in axes.items()}
 
 
+def parse_parts(grid: Mapping[str, Any]) -> list[dict[str, Axis]]:
+    """The axes of each part of a grid: its own besides the common ones, or in their place. One part by default."""
+    common = parse_axes(grid.get("axes") or {})
+    return [common | parse_axes(part) for part in grid.get("parts") or [{}]]
+
+
 def _parse_axis(name: str, spec: Any) -> Axis:
     if not isinstance(spec, Mapping):
         return fixed_axis(name, spec)

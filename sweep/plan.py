@@ -48,8 +48,8 @@ class Plan:
 
     @property
     def sweep_id(self) -> str:
-        """Names the sweep by its content: the same command is the same sweep."""
-        ids = "\n".join(sorted(planned.task_id for planned in self.runs))
+        """Names the sweep by its study and its runs: the same command is the same sweep."""
+        ids = "\n".join([self.study, *sorted(planned.task_id for planned in self.runs)])
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
     def to_do(self, rerun: str) -> list[PlannedRun]:
@@ -76,6 +76,11 @@ def read_plan(path: Path) -> pa.Table:
     """What `Plan.write` wrote, by this version or an earlier one."""
     table = with_later_columns(pq.read_table(path), RUN_FIELDS)
     return table if "task_id" in table.column_names else table.append_column("task_id", table["run_id"])
+
+
+def study_of(path: Path) -> str:
+    """Of the plan at `path`."""
+    return str(pq.read_schema(path).metadata[b"study"], "utf-8")
 
 
 def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:

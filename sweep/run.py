@@ -16,14 +16,19 @@ from sweep.search.sweeper import OptunaSweeper
 from sweep.settings import SETTING_KEYS
 from sweep.sweeper import GridSweeper, single_run
 
-KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, "grid"})
+CHOICES = (*GROUPS, "grid", "study")
+KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, *CHOICES})
 SEARCH = "hydra/sweeper=optuna"
 
 
 def check_keys(argv: list[str]) -> None:
     """Raises `ConfigError` on a misspelt key, which Hydra would report without saying what is allowed."""
-    if SEARCH in argv and not {"-m", "--multirun"} & set(argv):
-        raise ConfigError(f"{SEARCH} needs -m: without it one run is trained")
+    study = next((argument for argument in argv if argument.startswith("study=")), None)
+    for choice in (SEARCH, study):
+        if choice in argv and not {"-m", "--multirun"} & set(argv):
+            raise ConfigError(f"{choice} needs -m: without it one run is trained")
+    if SEARCH in argv and study:
+        raise ConfigError(f"{study} with {SEARCH}: a study is a grid; take one of them")
     for argument in argv:
         key = argument.partition("=")[0].lstrip("+~")
         is_override = "=" in argument and not argument.startswith("-")
@@ -31,10 +36,10 @@ def check_keys(argv: list[str]) -> None:
             if SEARCH not in argv:
                 raise ConfigError(f"{argument}: {key} belongs to an adaptive search: -m {SEARCH}")
         elif is_override and key not in KEYS and not key.startswith(("hydra.", "hydra/", "grid.")):
-            groups = ", ".join(f"{group}=..." for group in (*GROUPS, "grid"))
+            groups = ", ".join(f"{group}=..." for group in CHOICES)
             raise ConfigError(
                 f"{argument}: there is no such key{did_you_mean(key, KEYS)}. Config groups: {groups}. "
-                f"Keys: {allowed(k for k in KEYS if k not in (*GROUPS, 'grid'))}. "
+                f"Keys: {allowed(k for k in KEYS if k not in CHOICES)}. "
                 f"With -m {SEARCH} also {allowed(SEARCH_KEYS)}"
             )
 

@@ -20,7 +20,7 @@ from launchers.base import PlanLauncher
 from sweep.checks import ConfigError
 from sweep.config import SOURCE_KEYS, DataSource, make_run
 from sweep.execute import Point, describe_all, execute
-from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_axes
+from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_parts
 from sweep.settings import SETTING_KEYS, Settings, make_settings
 
 Values = Mapping[str, Any]
@@ -95,12 +95,17 @@ class GridSweeper(PlanSweeper):
     @errors_for_hydra()
     def sweep(self, arguments: list[str]) -> None:
         overrides, fixed, first = self._parse(arguments)
-        axes = parse_axes(first["grid"]["axes"]) | command_line_axes(overrides)
+        given = command_line_axes(overrides)
+        parts = [self._part(fixed, axes | given) for axes in parse_parts(first["grid"])]
+        facts = describe_all(source_of(base) for compositions, _ in parts for base in compositions)
+        points = itertools.chain.from_iterable(_points(*part, facts) for part in parts)
+        execute(points, facts, settings_of(first), self._launcher)
+
+    def _part(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> tuple[list[Values], list[Axis]]:
+        """The compositions of the axes that are config groups, and the other axes."""
         groups = [axis for name, axis in axes.items() if name in GROUPS]
         compositions = list(self._compositions(fixed, groups).values())
-        facts = describe_all(source_of(base) for base in compositions)
-        points = _points(compositions, [axis for name, axis in axes.items() if name not in GROUPS], facts)
-        execute(points, facts, settings_of(first), self._launcher)
+        return compositions, [axis for name, axis in axes.items() if name not in GROUPS]
 
 
 def command_line_axes(overrides: Sequence[Override]) -> dict[str, Axis]:

@@ -16,7 +16,7 @@ ORDER = [
     {"sweep.architectures"},
     {"sweep", "sweep.checks"},
     {"sweep.config", "sweep.settings", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
-    {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.work"},
+    {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.studies", "sweep.work"},
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},
@@ -75,7 +75,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_every_key_of_conf_is_read() -> None:
-    used = {*KEYS, *MEASURE_KEYS, "measure", "select", "defaults", "hydra"}
+    used = {*KEYS, *MEASURE_KEYS, "measure", "select", "defaults", "hydra", "table"}
     for path in (PROJECT / "conf").glob("**/*.yaml"):
         if path.parent.name not in ("grid", "launcher", "sweeper"):
             assert set(yaml.safe_load(path.read_text())) <= used, path

@@ -3,7 +3,7 @@
 import pytest
 
 from sweep.checks import ConfigError
-from sweep.grid import Axis, expand, fixed_axis, parse_axes
+from sweep.grid import Axis, expand, fixed_axis, parse_axes, parse_parts
 
 LR = {"by": "optimizer", "sgd": [0.1], "adam": [0.001, 0.0005]}
 
@@ -55,3 +55,12 @@ def test_axes_that_depend_on_each_other() -> None:
 
 def test_values_are_checked_and_typed() -> None:
     assert fixed_axis("weight_decay", [0, "1e-4"]).at({}) == (0.0, 0.0001)
+
+
+def test_the_parts_of_a_grid_share_its_axes_and_may_replace_them() -> None:
+    grid = {"axes": {"seed": [0, 1], "lr": [0.1]}, "parts": [{"bits": [32]}, {"bits": [2, 4], "lr": [0.01]}]}
+    points = [point for axes in parse_parts(grid) for point in expand(list(axes.values()), {})]
+    assert [(p["bits"], p["lr"], p["seed"]) for p in points] == [
+        (32, 0.1, 0), (32, 0.1, 1), (2, 0.01, 0), (4, 0.01, 0), (2, 0.01, 1), (4, 0.01, 1)
+    ]  # fmt: skip
+    assert [sorted(axes) for axes in parse_parts({"axes": {"seed": [0]}})] == [["seed"]]

@@ -119,6 +119,8 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["study=tempering_table1"], "study=tempering_table1 needs -m: without it one run is trained"),
+        (["-m", "study=tempering_table1", "hydra/sweeper=optuna"], "a study is a grid; take one of them"),
         (["-m", "bitz=2,4"], "bitz=2,4: there is no such key; did you mean bits?"),
         (["weight_decy=0"], "did you mean weight_decay?"),
         (["-m", "bits=1,2"], "bits=1: allowed are 2 to 8"),

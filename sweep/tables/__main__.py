@@ -1,6 +1,6 @@
 """`python -m sweep.tables table=1 results_dir=results format=terminal dataset=cifar10 ...`: QGen's tables from rows.
 
-Table 1: generalization gaps; 2: norms; 3: sharpness-based measures.
+Table 1: generalization gaps; 2: norms; 3: sharpness-based measures. `study=NAME`: a study's table, see conf/study/.
 """
 
 import sys
@@ -12,16 +12,25 @@ import pandas as pd
 from sweep.checks import ConfigError, allowed
 from sweep.cli import parse_arguments, run_command
 from sweep.config import RUN_FIELDS
-from sweep.tables import display, flatness_display
+from sweep.studies import study_table_of
+from sweep.tables import display, flatness_display, studies_display
 from sweep.tables.flatness import METRICS, flatness_table
 from sweep.tables.formats import STYLES, csv, write_parquet
 from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, add_published_flatness
-from sweep.tables.select import MEASURE_KEYS, narrow, narrow_measures, planned_and_stored, stored_measures
+from sweep.tables.select import (
+    MEASURE_KEYS,
+    narrow,
+    narrow_measures,
+    planned_and_stored,
+    stored_measures,
+    with_measures,
+)
+from sweep.tables.studies import study_table
 
 FORMATS = (*STYLES, "csv", "parquet")
 TABLES = ("1", *METRICS)
-ARGUMENTS = {"table": "1", "results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
+ARGUMENTS = {"table": "1", "study": "", "results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
 
 
 def main() -> None:
@@ -43,9 +52,14 @@ def main() -> None:
 
 def _table(given: dict[str, str]) -> tuple[pd.DataFrame, dict[str, Callable[[pd.DataFrame], str]]]:
     """The table and how it is written as text."""
-    results_dir, number = Path(given["results_dir"]), given["table"]
-    runs = planned_and_stored(results_dir, given["sweep"])
+    results_dir, number, study = Path(given["results_dir"]), given["table"], given["study"]
+    spec = study_table_of(study) if study else None
+    runs = planned_and_stored(results_dir, given["sweep"], study)
     runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
+    if spec and not spec.number:
+        runs = with_measures(runs, results_dir, [metric.column for metric in spec.metrics])
+        return study_table(runs, spec), studies_display.text_formats(spec)
+    number = spec.number if spec else number
     if number == "1":
         return add_published(generalization_table(runs)), display.TEXT_FORMATS
     measures = narrow_measures(stored_measures(results_dir), runs, {k: given[k] for k in MEASURE_KEYS if given[k]})

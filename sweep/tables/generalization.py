@@ -27,10 +27,10 @@ def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for setting, block in runs.groupby(list(SETTING), sort=True):
-        full = _finished(block[_is_full(block)])
+        full = finished_runs(block[_is_full(block)])
         for precision, group in block.groupby(list(PRECISION), sort=True):
             names = dict(zip((*SETTING, *PRECISION), (*setting, *precision), strict=True))
-            lines.append(names | _counts(group) | _means(group) | _change(group, full))
+            lines.append(names | counts_of(group) | _means(group) | _change(group, full))
     table = pd.DataFrame(lines)
     order = {FULL_PRECISION: 0}
     table["_order"] = [order.get(bits, FULL_PRECISION - bits) for bits in table["bits"]]
@@ -42,13 +42,13 @@ def _is_full(group: pd.DataFrame) -> "pd.Series[bool]":
     return (group["bits"] == FULL_PRECISION) & (group["act_bits"] == FULL_PRECISION)
 
 
-def _finished(group: pd.DataFrame) -> pd.DataFrame:
+def finished_runs(group: pd.DataFrame) -> pd.DataFrame:
     return group[group["status"] == "finished"]
 
 
-def _counts(group: pd.DataFrame) -> dict[str, Any]:
+def counts_of(group: pd.DataFrame) -> dict[str, Any]:
     status = group["status"]
-    finished = _finished(group)
+    finished = finished_runs(group)
     return {
         "n": len(finished),
         "missing": int(status.isna().sum()),
@@ -61,7 +61,7 @@ def _counts(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _means(group: pd.DataFrame) -> dict[str, float]:
-    finished = _finished(group)
+    finished = finished_runs(group)
     means = {}
     for metric in METRICS:
         values = finished[metric].to_numpy(dtype=float)
@@ -72,7 +72,7 @@ def _means(group: pd.DataFrame) -> dict[str, float]:
 
 def _change(group: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     """Of the gap against full precision, over runs that agree in every averaged hyperparameter."""
-    pairs = _finished(group).merge(full, on=list(AVERAGED), suffixes=("", "_full"))
+    pairs = finished_runs(group).merge(full, on=list(AVERAGED), suffixes=("", "_full"))
     is_full = _is_full(group).all()
     differences = (pairs["gap"] - pairs["gap_full"]).to_numpy(dtype=float) if not is_full else np.array([])
     n = len(differences)

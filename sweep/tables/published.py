@@ -9,7 +9,13 @@ from sweep.config import FULL_PRECISION
 from sweep.tables.generalization import METRICS
 
 # Names of ours to names of the papers. Any other data set is not the papers' and has nothing to stand beside.
-_DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100"}
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "imagenet": "ImageNet",
+    "flowers102": "Oxford Flowers-102",
+    "pets": "Oxford-IIIT Pets",
+}
 _MODELS = {"nin": "NiN"}
 _METHODS = {"lsq": "LSQ", "none": "LSQ"}  # the papers print full precision under the method's name
 _METRICS = {"generalization": "gap"}
@@ -55,7 +61,7 @@ def _keys(table: pd.DataFrame, model: pd.Series) -> pd.DataFrame:
     """What the paper calls the lines of `table`."""
     return pd.DataFrame(
         {
-            "dataset": table["dataset"].map(_DATASETS),
+            "dataset": table["dataset"].map(DATASETS),
             "model": model,
             "method": table["quantizer"].map(_METHODS),
             "precision": table["bits"].map(precision_name),

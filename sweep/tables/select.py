@@ -1,6 +1,6 @@
 """The runs that a table is about: what was planned and what is stored, narrowed by values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +9,17 @@ import pandas as pd
 from sweep.checks import ConfigError, allowed
 from sweep.config import RUN_FIELDS
 from sweep.measures.config import MEASURE_FIELDS
-from sweep.plan import read_plan
+from sweep.plan import read_plan, study_of
 from sweep.rows import measures_store, rows_store
 
 MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
 
 
-def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
+def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> pd.DataFrame:
     """One line per run that a plan names or that has a row; `status` is null where it has none.
 
-    With `sweep`, only the runs of the sweep of that id. Raises `ConfigError`.
+    With `sweep`, only the runs of the sweep of that id; with `study`, of the sweeps of that study. Raises
+    `ConfigError`.
     """
     store = rows_store(results_dir)
     if not store.path.exists():
@@ -27,10 +28,16 @@ def planned_and_stored(results_dir: Path, sweep: str = "") -> pd.DataFrame:
     if sweep and not plans:
         known = allowed(path.parent.name for path in results_dir.glob("sweeps/*/plan.parquet"))
         raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known or 'none'}")
+    if study:
+        plans = [path for path in plans if study_of(path) == study]
+        if not plans:
+            raise ConfigError(
+                f"study={study}: no sweep of it in {results_dir}; `python -m sweep.run -m study={study}` trains it"
+            )
     rows = store.read().to_pandas()
     columns = ["run_id", *RUN_FIELDS]
     planned = [read_plan(path).select(columns).to_pandas() for path in plans]
-    everything = pd.concat([*planned, rows[columns].iloc[: 0 if sweep else None]]).drop_duplicates("run_id")
+    everything = pd.concat([*planned, rows[columns].iloc[: 0 if sweep or study else None]]).drop_duplicates("run_id")
     merged: pd.DataFrame = everything.merge(rows.drop(columns=list(RUN_FIELDS)), on="run_id", how="left")
     merged["milestones"] = merged["milestones"].map(lambda epochs: ",".join(map(str, epochs)))
     return merged
@@ -45,6 +52,29 @@ def stored_measures(results_dir: Path) -> pd.DataFrame:
         raise ConfigError(f"results_dir={results_dir}: nothing was measured there; `python -m sweep.measure` does it")
     radii = finished["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
     return finished.assign(measure_linf_radii=radii)
+
+
+def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """`runs` with those of `columns` that are measured, null where they are not; means over measure settings.
+
+    `raw_linf_box@0.001` is the column's value at that radius.
+    """
+    needed = [column for column in columns if column not in runs]
+    if not needed:
+        return runs
+    measures = measures_store(results_dir).read().to_pandas() if measures_store(results_dir).path.exists() else None
+    if measures is None:
+        return runs.assign(**dict.fromkeys(needed, np.nan))
+    values = pd.DataFrame({column: _measured(measures, column) for column in needed})
+    return runs.merge(values.groupby(measures["run_id"]).mean(), on="run_id", how="left")
+
+
+def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
+    name, at, radius = column.partition("@")
+    if not at:
+        return measures[name].astype(float)
+    pairs = zip(measures["measure_linf_radii"], measures[name], strict=True)
+    return pd.Series([dict(zip(*pair, strict=True)).get(float(radius)) for pair in pairs], dtype=float)
 
 
 def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:

@@ -1,0 +1,87 @@
+"""A study's table as people read it."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from sweep.config import RUN_FIELDS
+from sweep.studies import LABELS, Metric, StudyTable
+from sweep.tables.formats import STYLES, csv, number
+
+_COUNTS = ("n", "missing", "diverged")
+_RARE_COUNTS = {"failed": "failed", "at_chance": "at chance"}  # shown where they are not all zero
+_DIGITS = {"%": 2, "": 4}
+
+
+def text_formats(spec: StudyTable) -> dict[str, Callable[[pd.DataFrame], str]]:
+    def in_style(style: Callable[[pd.DataFrame, Sequence[str]], str]) -> Callable[[pd.DataFrame], str]:
+        return lambda table: style(readable(table, spec.metrics), notes(table, spec))
+
+    return {**{name: in_style(style) for name, style in STYLES.items()}, "csv": csv}
+
+
+def readable(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Text cells: mean ± standard error over seeds, and the published number beside it."""
+    counts = [*_COUNTS, *(name for name in _RARE_COUNTS if table[name].any())]
+    within = _varying_within_names(table)
+    lines = []
+    for _, line in table.iterrows():
+        names = {"dataset": line["line_dataset"], "model": line["line_model"], "method": line["line_method"]}
+        names |= {"option": line["line_option"]} | {name: str(line[name]) for name in within}
+        cells = {_RARE_COUNTS.get(name, name): str(line[name]) for name in counts}
+        for metric in metrics:
+            cells |= {_head(metric): _cell(line, metric), f"{metric.title} published": _published(line, metric)}
+        lines.append(names | {"precision": line["line_precision"]} | cells)
+    shown = pd.DataFrame(lines).fillna("")
+    return shown.loc[:, [c for c in shown if c in ("dataset", "model", "precision", *cells) or (shown[c] != "").any()]]
+
+
+def _varying_within_names(table: pd.DataFrame) -> list[str]:
+    """Hyperparameters that make several lines of one published name."""
+    groups = table.groupby([f"line_{label}" for label in LABELS])
+    return [name for name in RUN_FIELDS if name in table and (groups[name].nunique() > 1).any()]
+
+
+def _head(metric: Metric) -> str:
+    return f"{metric.title} %" if metric.scale != 1 else metric.title
+
+
+def _digits(metric: Metric) -> int:
+    return _DIGITS["%" if metric.scale != 1 else ""]
+
+
+def _cell(line: pd.Series, metric: Metric) -> str:
+    cell = number(line[metric.title], _digits(metric))
+    if pd.notna(line[f"{metric.title}_se"]):
+        cell += f" ± {number(line[f'{metric.title}_se'], _digits(metric))}"
+    return cell + (f" (n={line[f'{metric.title}_n']})" if 0 < line[f"{metric.title}_n"] < line["n"] else "")
+
+
+def _published(line: pd.Series, metric: Metric) -> str:
+    value = line[f"published_{metric.title}"]
+    return "" if pd.isna(value) else f"{value:g}"
+
+
+def notes(table: pd.DataFrame, spec: StudyTable) -> list[str]:
+    """What a reader must know before he compares."""
+    same = [name for name in RUN_FIELDS if name in table and table[name].nunique() == 1]
+    found = [f"with {', '.join(f'{name}={table[name].iloc[0]}' for name in same)}"]
+    found.append(
+        f"published: results/published/{spec.published}.csv, all lines of the paper; ± standard error over seeds"
+    )
+    unlike = table["line_dataset"][table[[f"published_{m.title}" for m in spec.metrics]].isna().all(axis=1)].unique()
+    if len(unlike):
+        found.append(f"some lines of {', '.join(unlike)} have nothing published to stand beside")
+    missing, failed = int(table["missing"].sum()), int(table["failed"].sum())
+    if missing + failed:
+        found.append(
+            f"INCOMPLETE: {missing} runs have no result yet and {failed} failed; the means are over the others"
+        )
+    unmeasured = [m.title for m in spec.metrics if not table[f"{m.title}_n"].any()]
+    if unmeasured:
+        found.append(
+            f"not measured: {', '.join(unmeasured)}; `python -m sweep.measure` measures runs with keep_weights=true"
+        )
+    if (table["codes"] > 1).any():
+        found.append("some lines mix rows of different code: `python -m sweep.run ... dry_run=true` names the stale")
+    return found

@@ -1,0 +1,58 @@
+"""The commands as a user types them, with their workers in this process: a hundred runs take seconds."""
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from launchers import local
+from launchers.base import Ended
+from launchers.causes import KILLED
+from launchers.job import run_pack
+from launchers.packs import Pack
+from sweep.settings import Settings
+
+
+class InlineExecutor:
+    """Does a pack when it is submitted."""
+
+    def __init__(self, slots: int, settings: Settings) -> None:
+        self._ended: list[Ended] = []
+
+    def submit(self, packs: Sequence[Pack]) -> None:
+        for pack in packs:
+            handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)}
+            try:
+                run_pack(pack)
+            except SystemExit:
+                pass  # a run failed: its row says how
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
+            self._ended.append(Ended(pack, KILLED, Path()))
+
+    def ended(self) -> list[Ended]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def finish(self, pack: Pack) -> None:
+        pass
+
+    def summary(self) -> str:
+        return ""
+
+    def interrupt(self) -> str:
+        return ""
+
+    def stop(self) -> None:
+        pass
+
+
+def run_inline(command: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """`python -m COMMAND` on this machine."""
+    monkeypatch.setattr(local, "LocalExecutor", InlineExecutor)
+    monkeypatch.setattr(sys, "argv", [command.__name__, *arguments, "hydra/launcher=local"])
+    command.main()

@@ -1,0 +1,99 @@
+"""A study's table on rows whose means can be done in one's head, beside the paper's numbers."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sweep.checks import ConfigError
+from sweep.config import RunConfig
+from sweep.cost import DataFacts
+from sweep.plan import make_plan
+from sweep.rows import measures_store, rows_store
+from sweep.studies import study_table_of
+from sweep.tables.select import planned_and_stored, with_measures
+from sweep.tables.studies import study_table
+from sweep.tables.studies_display import text_formats
+from tests.conftest import DIGITS, tiny_run
+from tests.measure_row_of import measure_row_of
+from tests.rows_of import row_of
+
+CIFAR_100 = DataFacts(50_000, 10_000, 3, 32, 32, 100)
+NETWORK = {"dataset": "cifar100", "model": "cifar_resnet18", "base_width": 64}
+
+
+def tempered(**changes: object) -> RunConfig:
+    return tiny_run(**NETWORK, quantizer="noise_tempering", tempering_k=50.0, **changes)
+
+
+def store_study(results_dir: Path, study: str, runs: dict[RunConfig, dict[str, object] | None]) -> None:
+    plan = make_plan(study, [(run, DIGITS) for run in runs], {"cifar100": CIFAR_100}, [], "today", "cpu")
+    folder = results_dir / "sweeps" / plan.sweep_id
+    folder.mkdir(parents=True)
+    plan.write(folder / "plan.parquet")
+    for run, changes in runs.items():
+        if changes is not None:
+            rows_store(results_dir).write(run.run_id, [row_of(run, **changes)])
+
+
+def table_of(results_dir: Path, study: str) -> pd.DataFrame:
+    spec = study_table_of(study)
+    runs = planned_and_stored(results_dir, study=study)
+    return study_table(with_measures(runs, results_dir, [m.column for m in spec.metrics]), spec)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    store_study(
+        tmp_path,
+        "tempering_table4",
+        {
+            tiny_run(**NETWORK, bits=32): {"test_acc": 0.75},
+            tempered(bits=2, tempering_c=0.1, seed=0): {"test_acc": 0.5},
+            tempered(bits=2, tempering_c=0.1, seed=1): {"test_acc": 0.75},
+            tempered(bits=2, tempering_c=0.1, seed=2): {"status": "diverged", "test_acc": None},
+            tempered(bits=2, tempering_c=0.4, seed=0): None,
+        },
+    )
+    store_study(tmp_path, "other", {tiny_run(**NETWORK, bits=4): {"test_acc": 0.25}})
+    return tmp_path
+
+
+def test_lines_have_the_published_names_and_numbers(results: Path) -> None:
+    """Means over seeds in the paper's unit; it has 77.7 for FP and 76.6 for c = 0.1 at 2 bits."""
+    table = table_of(results, "tempering_table4").set_index(["line_method", "line_precision", "line_option"])
+    full, tenth = table.loc[("FP", "FP32", "")], table.loc[("noise tempering", "Int2", "c=0.1")]
+    assert (full["line_dataset"], full["line_model"]) == ("CIFAR-100", "ResNet-18")
+    assert (full["top1"], full["n"], full["published_top1"]) == (75.0, 1, 77.7)
+    assert (tenth["top1"], tenth["n"], tenth["diverged"], tenth["published_top1"]) == (62.5, 2, 1, 76.6)
+    assert tenth["top1_se"] == pytest.approx(12.5)  # of 50 and 75
+    missing = table.loc[("noise tempering", "Int2", "c=0.4")]
+    assert (missing["n"], missing["missing"]) == (0, 1) and pd.isna(missing["top1"])
+    assert len(table) == 3  # nothing of the other study
+
+
+def test_the_text_says_what_is_missing_and_where_published_numbers_are(results: Path) -> None:
+    spec = study_table_of("tempering_table4")
+    text = text_formats(spec)["markdown"](table_of(results, "tempering_table4"))
+    assert "62.50 ± 12.50" in text and "top1 published" in text and "INCOMPLETE: 1 runs have no result yet" in text
+    assert "results/published/noise_tempering_table4.csv" in text
+
+
+def test_measured_metrics_are_taken_at_their_radius(tmp_path: Path) -> None:
+    run = tempered(bits=2, tempering_c=0.2)
+    store_study(tmp_path, "tempering_table3", {run: {}})
+    spec = study_table_of("tempering_table3")
+    unmeasured = table_of(tmp_path, "tempering_table3")
+    assert "not measured: sharpness rho=0.001" in text_formats(spec)["markdown"](unmeasured)
+    row = measure_row_of(run, raw_linf_subspace=[6.0, 2.5])
+    measures_store(tmp_path).write(row["task_id"], [row])
+    line = table_of(tmp_path, "tempering_table3").iloc[0]
+    assert (line["sharpness rho=0.001"], line["sharpness rho=0.0005"]) == (6.0, 2.5)
+    assert line["published_sharpness rho=0.0005"] == 2.58
+
+
+def test_a_study_that_is_not_there(results: Path) -> None:
+    with pytest.raises(ConfigError, match="no such study; did you mean tempering_table4"):
+        study_table_of("tempring_table4")
+    with pytest.raises(ConfigError, match=r"no sweep of it in .* -m study=tempering_table1` trains it"):
+        planned_and_stored(results, study="tempering_table1")

@@ -1,0 +1,36 @@
+"""Every study in a tiny form, from the command to its table."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sweep import measure, run
+from sweep.studies import known_studies, study_table_of
+from sweep.tables import __main__ as tables
+from tests.inline import run_inline
+
+TINY = (
+    "dataset=digits", "model=nin", "base_width=2", "width=1", "depth=2", "train_subset=128", "test_subset=64",
+    "epochs=1", "seed=0", "milestones=[]", "weight_decay=0",
+)  # fmt: skip
+QUICK = (
+    "measure.noise_samples=1", "measure.restarts=1", "measure.ascent_steps=1", "measure.search_steps=1",
+    "measure.curvature_images=50", "measure.regularizer_images=50", "measure.linf_iterations=1",
+    "measure.hessian_iterations=2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("study", known_studies())
+def test_it_runs_and_its_table_is_built(study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_inline(run, monkeypatch, "-m", f"study={study}", *TINY, f"results_dir={tmp_path}")
+    rows = pd.read_parquet(tmp_path / "rows")
+    assert (rows["study"] == study).all() and (rows["status"] == "finished").all()
+    if study_table_of(study).after == "measure":
+        run_inline(measure, monkeypatch, "-m", *QUICK, f"results_dir={tmp_path}")
+    table = tmp_path / "table.parquet"
+    arguments = [f"study={study}", f"results_dir={tmp_path}", "format=parquet", f"output={table}"]
+    monkeypatch.setattr("sys.argv", ["sweep.tables", *arguments])
+    tables.main()
+    named = {run_id for ids in pd.read_parquet(table)["run_ids"] for run_id in ids}
+    assert named == set(rows["run_id"])
