@@ -44,6 +44,7 @@ QUANTIZERS = {
     "noise_tempering": Quantizer((*_STEPS, "tempering_c", "tempering_k"), _LSQ_ACTIVATIONS),
     "diffq": Quantizer(("diffq_noise",), None),
 }
+STEP_SIZES = ("lsq", "lsq_plus", "noise_tempering")  # those that learn a step size per weight tensor
 # What a quantizer of weights and activations is, where only one of both is quantized.
 _WEIGHTS_ONLY = {"dorefa_pact": "dorefa"}
 _ACTIVATIONS_ONLY = {"dorefa_pact": "pact", "noise_tempering": "lsq"}

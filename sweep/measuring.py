@@ -11,8 +11,8 @@ from hydra.core.override_parser.types import Override
 from launchers.base import PlanLauncher
 from launchers.paths import weights_path
 from sweep.architectures import ARCHITECTURES
-from sweep.checks import ConfigError
-from sweep.config import RUN_FIELDS, DataSource, RunConfig, quantizes_weights_by_lsq
+from sweep.checks import ConfigError, allowed
+from sweep.config import FULL_PRECISION, RUN_FIELDS, STEP_SIZES, DataSource, RunConfig
 from sweep.cost import DataFacts, worker_kind
 from sweep.execute import carry_out, describe_all, resolved
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
@@ -61,6 +61,8 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
         raise ConfigError("measure.precision=tf32: a CPU has no such arithmetic; take fp32, or a GPU")
     results_dir = Path(settings.results_dir)
     runs = finished_runs(results_dir, values["select"])
+    if any(config.centre == "latent" for config in configs):
+        check_latent(runs)
     sources = {name: _source(name, values) for name in {run.dataset for run in runs}}
     facts = describe_all(sources.values())
     for run in runs:
@@ -94,14 +96,24 @@ def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfi
 
 def _measurable(runs: Sequence[RunConfig]) -> list[RunConfig]:
     """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
-    kept = [run for run in runs if quantizes_weights_by_lsq(run) and ARCHITECTURES[run.model].quantizes_activations]
+    kept = [run for run in runs if ARCHITECTURES[run.model].quantizes_activations]
     others = [run.run_id for run in runs if run not in kept]
-    why = f"{_named(others)}: measured are networks without fused attention, at full precision or with LSQ of weights"
+    why = f"{_named(others)}: measured are networks without fused attention"
     if not kept:
         raise ConfigError(why)
     if others:
         print(f"left out: {why}")
     return kept
+
+
+def check_latent(runs: Sequence[RunConfig]) -> None:
+    """Raises `ConfigError` where latent weights of `runs` cannot be quantized anew."""
+    others = [run.run_id for run in runs if run.bits != FULL_PRECISION and run.quantizer not in STEP_SIZES]
+    if others:
+        raise ConfigError(
+            f"measure.centre=latent with {_named(others)}: only weights with step sizes can be quantized anew; take "
+            f"measure.centre=quantized, or runs with quantizer={allowed(STEP_SIZES)}"
+        )
 
 
 def _with_ids(runs: pd.DataFrame, given: str) -> pd.DataFrame:

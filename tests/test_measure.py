@@ -18,7 +18,7 @@ from sweep.measure import hydra_argument
 from sweep.measures.config import MeasureConfig
 from sweep.measures.cost import operations_s
 from sweep.measures.plan import Measured, make_measure_plan
-from sweep.measuring import finished_runs, with_kept_weights
+from sweep.measuring import check_latent, finished_runs, with_kept_weights
 from sweep.observe import find_sweeps
 from sweep.rows import measure_config_of, measures_store, rows_store
 from sweep.settings import Settings
@@ -197,16 +197,20 @@ def test_runs_by_value_and_by_shortened_id(trained: Path, capsys: pytest.Capture
 def test_runs_that_the_measures_are_not_defined_for_are_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Other quantizers, quantized activations, and attention whose projections are one tensor."""
-    known = tiny_run()
-    others = [tiny_run(quantizer="dorefa"), tiny_run(act_bits=4), tiny_run(model="deit_t")]
-    for other in others:
-        rows_store(tmp_path).write(other.run_id, [row_of(other)])
+    """Those with attention whose projections are one tensor."""
+    known, other = tiny_run(quantizer="dorefa", act_bits=32), tiny_run(model="deit_t")
+    rows_store(tmp_path).write(other.run_id, [row_of(other)])
     with pytest.raises(ConfigError, match="measured are networks without fused attention"):
         finished_runs(tmp_path, {})
     rows_store(tmp_path).write(known.run_id, [row_of(known)])
     assert finished_runs(tmp_path, {}) == [known]
-    assert "left out: 3 runs" in capsys.readouterr().out
+    assert "left out: 1 run (" in capsys.readouterr().out
+
+
+def test_latent_weights_need_step_sizes_to_be_quantized_anew() -> None:
+    check_latent([tiny_run(), tiny_run(bits=32), tiny_run(quantizer="noise_tempering", tempering_c=0.1)])
+    with pytest.raises(ConfigError, match=r"measure.centre=latent with 1 run .*: only weights with step sizes"):
+        check_latent([tiny_run(), tiny_run(quantizer="dorefa")])
 
 
 def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

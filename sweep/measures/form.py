@@ -35,7 +35,9 @@ class Form:
 
 
 def perturbed_names(model: nn.Module, config: MeasureConfig) -> list[str]:
-    return counted_names(model) if config.perturbed == "counted" else [name for name, _ in model.named_parameters()]
+    if config.perturbed == "counted":
+        return counted_names(model)
+    return [name for name, _ in model.named_parameters() if ".input_quantizer." not in name]
 
 
 def make_space(

@@ -22,7 +22,7 @@ from sweep.measures.images import ImageSet, training_images
 from sweep.measures.norms import quantization_error, quantization_noise, step_sizes
 from sweep.measures.regularizer import actual_regularizer, uniform_regularizer
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names, fold, load_trained, materialise, quantizers
+from sweep.measures.weights import counted_names, fold, load_trained, materialise, quantizers, quantizes_activations
 
 DEFAULT_BATCHING = Batching()
 
@@ -39,8 +39,9 @@ def measure(
     """Every measure of the weights that `run` kept, on the training images of `data`, which lie on `device`.
 
     `state` holds the state dicts `initial` and `best`. The columns, in nats, shares of images and units of weights:
-      of the run: `weights` (omega), `train_size` (m), `layers` and `step_sizes` (lists, quantized layers only),
-        `quantization_error`, `regularizer_uniform`, `regularizer_actual` (None at full precision);
+      of the run: `weights` (omega), `train_size` (m), `layers` and `step_sizes` (lists, layers with step sizes only),
+        `quantization_error`, `regularizer_uniform`, `regularizer_actual` (None where there are no step sizes, the
+        last two also where activations are quantized: their noise is not in R);
       with the prefix raw_ (BN kept) and folded_ (BN in the convolutions): `l2_norm`, `distance`, `train_acc`,
         `train_loss`, `threshold_missed`; `sigma`, `sigma_mag`, `alpha`, `alpha_mag`, each with `_converged` and
         `_saturated`; the eight of bounds.BOUNDS; `hessian_eigenvalue`, `_converged`, `_iterations`; `linf_box` and
@@ -97,7 +98,7 @@ def _regularizer_columns(
     images: ImageSet,
     batching: Batching,
 ) -> Columns:
-    if not steps:
+    if not steps or quantizes_activations(latent):
         return dict.fromkeys(("regularizer_uniform", "regularizer_actual"))
     space = WeightSpace(latent, list(steps), batching)
     return {

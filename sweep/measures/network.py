@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from sweep.measures.weights import quantizes_activations
 from sweep.models.nin import NiN
 
 
@@ -21,7 +22,9 @@ class Network(Protocol):
 
 def batched_network(model: nn.Module, weights: Mapping[str, Tensor]) -> Network:
     """`model` with each parameter in `weights` replaced by K of them (K, *shape); it must be in evaluation mode."""
-    return BatchedNiN(model, weights) if isinstance(model, NiN) else LoopedNetwork(model, weights)
+    if isinstance(model, NiN) and not quantizes_activations(model):
+        return BatchedNiN(model, weights)
+    return LoopedNetwork(model, weights)
 
 
 def loss_sums(logits: Tensor, labels: Tensor) -> Tensor:

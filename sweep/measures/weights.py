@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sweep.checks import ConfigError, allowed
 from sweep.config import RunConfig
 from sweep.data.device import ImageData
-from sweep.quantizers import LSQ, quantize
+from sweep.quantizers import LSQ, quantize, quantize_input
 from sweep.training.plain import initial_model
 
 StateDict = Mapping[str, Tensor]
@@ -53,7 +53,8 @@ def _loaded(model: nn.Module, state: StateDict, kept: str, run: RunConfig) -> nn
 def materialise(initial: nn.Module, trained: nn.Module, quantized: bool = True) -> nn.Module:
     """The plain network with the weights Q(w) of `trained`, or with the latent w where not `quantized`.
 
-    `initial` is the unquantized network, whose structure is copied; biases and BN are those of `trained`.
+    `initial` is the unquantized network, whose structure is copied; biases, BN and the quantizers of activations are
+    those of `trained`.
     """
     plain = copy.deepcopy(initial)
     with torch.no_grad():
@@ -64,7 +65,14 @@ def materialise(initial: nn.Module, trained: nn.Module, quantized: bool = True) 
                 tensor.copy_(source.parametrizations[kind].original)  # type: ignore[index, union-attr]
             else:
                 tensor.copy_(getattr(source, kind))
+    for name, module in trained.named_modules():
+        if hasattr(module, "input_quantizer"):
+            quantize_input(plain.get_submodule(name), copy.deepcopy(module.input_quantizer))
     return plain
+
+
+def quantizes_activations(model: nn.Module) -> bool:
+    return any(hasattr(module, "input_quantizer") for module in model.modules())
 
 
 def fold(model: nn.Module) -> nn.Module:
@@ -104,9 +112,11 @@ def flatten(model: nn.Module, names: list[str]) -> Tensor:
 
 
 def quantizers(model: nn.Module) -> dict[str, LSQ]:
-    """The quantizer of each quantized weight, by the weight's name in the plain model."""
+    """The quantizer of each weight that LSQ or one of its kin quantizes, by the weight's name in the plain model."""
     found = {}
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module, "weight"):
-            found[f"{name}.weight"] = module.parametrizations["weight"][0]
+            quantizer = module.parametrizations["weight"][0]
+            if isinstance(quantizer, LSQ):
+                found[f"{name}.weight"] = quantizer
     return found

@@ -3,7 +3,7 @@
 from sweep.quantizers.calibration import initialize_activations
 from sweep.quantizers.lsq import LSQ
 from sweep.quantizers.parameters import MIN_STEP_SIZE, keep_positive, positive_parameters, undecayed_parameters
-from sweep.quantizers.placement import quantize
+from sweep.quantizers.placement import quantize, quantize_input
 
 __all__ = [
     "LSQ",
@@ -12,5 +12,6 @@ __all__ = [
     "keep_positive",
     "positive_parameters",
     "quantize",
+    "quantize_input",
     "undecayed_parameters",
 ]

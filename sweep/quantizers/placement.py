@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.config import FULL_PRECISION, RunConfig
+from sweep.quantizers.base import Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
 WEIGHT_OF = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
@@ -31,9 +32,14 @@ def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
             quantizer = module.weight_quantizer(run, getattr(layer, name).detach(), bits, number)
             parametrize.register_parametrization(layer, name, quantizer)
         if act_bits != FULL_PRECISION and (number or run.quantize_images):
-            layer.input_quantizer = module.activation_quantizer(run, act_bits)
-            layer.register_forward_pre_hook(_quantize_input)
+            quantize_input(layer, module.activation_quantizer(run, act_bits))
     return model
+
+
+def quantize_input(layer: nn.Module, quantizer: Quantizer) -> None:
+    """Puts `quantizer` on the input of `layer`, as its submodule `input_quantizer`."""
+    layer.input_quantizer = quantizer
+    layer.register_forward_pre_hook(_quantize_input)
 
 
 def _weights(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:

@@ -1,12 +1,13 @@
 """The whole measurement of a trained run."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from sweep.config import RunConfig
+from sweep.config import STEP_SIZES, RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.measures.bounds import Bounds
@@ -181,3 +182,32 @@ def test_accuracy_is_that_of_training(kept: dict[int, Any]) -> None:
     model = quantize(initial_model(run, data), run)
     model.load_state_dict(state["best"])
     assert measured(kept, 2)["raw_train_acc"] == evaluate(model, data, data.train, "fp32").acc
+
+
+@pytest.mark.parametrize(
+    "quantizer",
+    [
+        {"quantizer": "noise_tempering", "tempering_c": 0.2, "tempering_k": 50.0},
+        {"quantizer": "dorefa"},
+        {"quantizer": "diffq", "diffq_noise": "normal"},
+        {"quantizer": "lsq", "act_bits": 4},
+        {"quantizer": "saq", "act_bits": 4},
+        {"quantizer": "dorefa_pact", "act_bits": 4, "pact_alpha": 10.0},
+        {"quantizer": "pact", "bits": 32, "act_bits": 4, "pact_alpha": 10.0},
+    ],
+    ids=lambda quantizer: quantizer["quantizer"],
+)
+def test_any_quantizer_is_measured_as_it_was_evaluated(
+    quantizer: dict[str, Any], digit_arrays: ImageArrays, tmp_path: Path
+) -> None:
+    run = tiny_run(**(RUN | {"epochs": 2, "milestones": []} | {"bits": 4} | quantizer))
+    data, path = ImageData(digit_arrays, run, CPU), tmp_path / "w.pt"
+    trained = train(run, data, CPU, TrainOptions(code="test", weights=path))
+    config = make_measure_config(FAST | {"landscape_points": 0})
+    row = measure(torch.load(path, weights_only=True), run, data, CPU, config)
+    for form in ("raw", "folded"):
+        assert row[f"{form}_train_loss"] == pytest.approx(trained["train_loss"], rel=1e-4)
+        assert math.isfinite(row[f"{form}_hessian_eigenvalue"]) and row[f"{form}_hessian_eigenvalue"] != 0
+    learns_step_sizes = quantizer["quantizer"] in STEP_SIZES
+    assert (row["quantization_error"] is not None) == learns_step_sizes == bool(row["step_sizes"])
+    assert (row["regularizer_uniform"] is not None) == (learns_step_sizes and "act_bits" not in quantizer)
