@@ -57,7 +57,7 @@ def stored_measures(results_dir: Path) -> pd.DataFrame:
 def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
     """`runs` with those of `columns` that are measured, null where they are not; means over measure settings.
 
-    `raw_linf_box@0.001` is the column's value at that radius.
+    `raw_linf_box@0.001` is the column's value at that radius, `step_sizes@mean` the mean of a list.
     """
     needed = [column for column in columns if column not in runs]
     if not needed:
@@ -70,11 +70,13 @@ def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str])
 
 
 def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
-    name, at, radius = column.partition("@")
-    if not at:
+    name, _, of = column.partition("@")
+    if not of:
         return measures[name].astype(float)
+    if of == "mean":
+        return measures[name].map(lambda values: np.mean(values) if len(values) else np.nan)
     pairs = zip(measures["measure_linf_radii"], measures[name], strict=True)
-    return pd.Series([dict(zip(*pair, strict=True)).get(float(radius)) for pair in pairs], dtype=float)
+    return pd.Series([dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs], dtype=float)
 
 
 def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
