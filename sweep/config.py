@@ -9,6 +9,7 @@ from typing import Any
 
 from sweep.architectures import ARCHITECTURES, SIZES
 from sweep.checks import ConfigError, allowed, check_boolean, check_choice, check_integer, check_number
+from sweep.rules import RULE_PARSERS, rule_values
 
 FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
@@ -96,6 +97,21 @@ class RunConfig:
     tempering_c: float = _later(0.0, "c of noise tempering, 0 without noise")
     tempering_k: float = _later(0.0, "k of noise tempering, 0 without noise")
     diffq_noise: str = _later("none", "DiffQ's training noise: normal or uniform; none with other quantizers")
+    rule: str = _later("plain", "of updates: plain, sam or saq (sharpness-aware)")
+    rho: float = _later(0.0, "l2 norm of the perturbation of sam and saq, 0 without one")
+    saq_case: int = _later(0, "of SAQ: 1 Q(w) + eps(w), 2 Q(w + eps(w)), 3 Q(w) + eps(Q(w)); 0 without SAQ")
+    grad_source: str = _later("quantized", "weights whose loss gives eps(w): quantized, or full_precision")
+    combine: str = _later("sum", "SAQ's gradient: sum or mean of the vanilla and the perturbed one, or perturbed alone")
+    tau: int = _later(1, "steps between two perturbed gradients (efficient training); 1 takes every step's")
+    beta: float = _later(0.0, "weight of the kept gradient at the steps between, 0 with tau 1")
+    efficient_norms: str = _later(
+        "all", "inner products and norms of efficient training: of all parameters or per tensor"
+    )
+    perturb_biases: bool = _later(False, "whether eps has also biases and position embeddings")
+    perturb_norms: bool = _later(False, "whether eps has also the parameters of normalization layers")
+    perturb_clips: bool = _later(False, "whether eps has also learned parameters of quantizers")
+    bn_statistics: str = _later("first", "passes of a step that move BN's running statistics: the first, or both")
+    m_sharpness: int = _later(0, "images per perturbation: chunks of a batch have their own; 0: the batch has one")
 
     @property
     def is_quantized(self) -> bool:
@@ -141,7 +157,8 @@ def quantizes_weights_by_lsq(run: RunConfig) -> bool:
 
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
-    return run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
+    is_known = run.optimizer in ARRAY_OPTIMIZERS and run.rule == "plain"
+    return run.model == "nin" and is_known and quantizes_weights_by_lsq(run)
 
 
 def array_key(run: RunConfig) -> tuple[object, ...]:
@@ -238,6 +255,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "tempering_c": lambda n, v: check_number(n, v, 0),
     "tempering_k": lambda n, v: check_number(n, v, 0),
     "diffq_noise": lambda n, v: check_choice(n, v, DIFFQ_NOISES),
+    **RULE_PARSERS,
 }
 
 
@@ -251,13 +269,14 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
 
     What cannot change the numbers is set to one value, so that equal training has one id: at 32 bits there is
     no quantizer, no first or last layer that differs, and no hyperparameter of another quantizer; networks read
-    different sizes.
+    different sizes, and update rules different hyperparameters.
     """
     checked = {name: check_value(name, values[name]) for name in RUN_FIELDS if name in values or name not in UNLESS}
     checked = UNLESS | checked
     checked |= _unread_sizes(checked)
     checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
     checked |= _quantizer(checked)
+    checked |= rule_values(checked, UNLESS, _learns(checked["quantizer"]))
     if checked["optimizer"] in ("adam", "adamw") and checked["momentum"]:
         given = f"momentum={checked['momentum']} with optimizer={checked['optimizer']}"
         raise ConfigError(f"{given}: only sgd and rmsprop have it")
@@ -283,6 +302,12 @@ def _quantizer(values: Mapping[str, Any]) -> dict[str, Any]:
         read -= {"tempering_k"}
     _check_read(name, values, read)
     return neutral | {"quantizer": name} | {key: values[key] for key in read}
+
+
+def _learns(quantizer: str) -> bool:
+    """Whether it has parameters: those that can have weight decay, or PACT's."""
+    own = QUANTIZERS.get(quantizer, Quantizer(None, None))
+    return bool({*_STEPS, "pact_alpha"} & {*(own.weights or ()), *(own.activations or ())})
 
 
 def _checked_quantizer(values: Mapping[str, Any], weights: bool, activations: bool) -> tuple[str, Quantizer]:

@@ -9,6 +9,7 @@ from typing import Any
 from sweep.architectures import ARCHITECTURES
 from sweep.architectures.layers import Layers
 from sweep.config import RUN_FIELDS, RunConfig, can_join_array
+from sweep.rules import passes
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
     speed = SPEEDS[kind]
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
-    images = run.epochs * train * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
+    trained = run.epochs * train * passes(run.rule, run.grad_source, run.tau)
+    images = trained * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
     return steps * speed.step_s + images * macs_per_image(run, facts) / speed.macs_per_s
 
 

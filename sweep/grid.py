@@ -7,7 +7,7 @@ from typing import Any
 from sweep.checks import ConfigError, allowed, did_you_mean
 from sweep.config import RUN_FIELDS, check_value
 
-GROUPS = ("dataset", "model", "quantizer", "optimizer", "schedule")  # config groups that can be swept
+GROUPS = ("dataset", "model", "quantizer", "optimizer", "rule", "schedule")  # config groups that can be swept
 AXES = tuple(sorted({*GROUPS, *RUN_FIELDS} - {"data_sha256"}))
 OTHERWISE = "otherwise"
 

@@ -14,7 +14,7 @@ from sweep.run import KEYS
 # From left to right; a module imports only from its own group or from groups to its left.
 ORDER = [
     {"sweep.architectures"},
-    {"sweep", "sweep.checks"},
+    {"sweep", "sweep.checks", "sweep.rules"},
     {"sweep.config", "sweep.settings", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
     {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.studies", "sweep.work"},
     {"sweep.plan"},

@@ -8,6 +8,7 @@ import pytest
 
 from sweep.checks import ConfigError
 from sweep.config import QUANTIZERS, RUN_FIELDS, UNLESS, RunConfig, can_join_array, canonical_json, make_run
+from sweep.rules import RULES
 from sweep.settings import make_settings
 from tests.conftest import TINY, tiny_run
 
@@ -73,6 +74,14 @@ OF_QUANTIZERS: dict[str, tuple[str, object, object]] = {
     "tempering_k": ("noise_tempering", 20.0, 50.0),
     "diffq_noise": ("diffq", "uniform", "normal"),
 }
+SAQ = {"rule": "saq", "saq_case": 2, "rho": 0.1, "tau": 4, "beta": 0.7}
+# Two values of what the rule saq reads.
+OF_RULES: dict[str, tuple[object, object]] = {
+    "rho": (0.1, 0.2), "saq_case": (1, 2), "grad_source": ("quantized", "full_precision"),
+    "combine": ("sum", "perturbed"), "tau": (1, 4), "beta": (0.7, 0.5), "efficient_norms": ("all", "tensor"),
+    "perturb_biases": (False, True), "perturb_norms": (False, True), "perturb_clips": (False, True),
+    "bn_statistics": ("first", "both"), "m_sharpness": (0, 32),
+}  # fmt: skip
 OF_ACTS = ("act_grad_scale", "quantize_images", "pact_alpha")
 EACH_QUANTIZER = {
     "lsq": tiny_run(),
@@ -92,7 +101,7 @@ def test_every_hyperparameter_is_part_of_the_id(name: str) -> None:
 
 
 def test_all_hyperparameters_are_tested() -> None:
-    assert set(OTHER) | set(OF_QUANTIZERS) == set(RUN_FIELDS) - {"quantizer"}
+    assert set(OTHER) | set(OF_QUANTIZERS) | set(OF_RULES) == set(RUN_FIELDS) - {"quantizer", "rule"}
 
 
 def test_every_quantizer_is_part_of_the_id() -> None:
@@ -126,6 +135,38 @@ def test_what_a_quantizer_does_not_use_is_not_part_of_its_id(given: dict[str, An
     assert tiny_run(**given) == tiny_run(**same)
 
 
+@pytest.mark.parametrize("name", OF_RULES)
+def test_what_a_rule_reads_is_part_of_its_id_alone(name: str) -> None:
+    one, other = ({name: value} for value in OF_RULES[name])
+    assert tiny_run(**SAQ | one).run_id != tiny_run(**SAQ | other).run_id
+    assert tiny_run(**one).run_id == tiny_run(**other).run_id == tiny_run().run_id
+
+
+def test_every_rule_is_part_of_the_id() -> None:
+    assert len({tiny_run(**SAQ | {"rule": rule}).run_id for rule in RULES}) == len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("given", "same"),
+    [
+        ({"rule": "sam", "combine": "mean", "saq_case": 3}, {"rule": "sam"}),
+        ({"tau": 1, "beta": 0.5, "efficient_norms": "tensor"}, {"tau": 1}),
+        ({"m_sharpness": 64}, {}),  # the batch
+        ({"bits": 32, "saq_case": 1}, {"bits": 32, "saq_case": 3}),
+        ({"bits": 32, "grad_source": "full_precision", "perturb_clips": True}, {"bits": 32}),
+        ({"quantizer": "dorefa", "perturb_clips": True}, {"quantizer": "dorefa"}),
+    ],
+)
+def test_what_a_rule_does_not_use_is_not_part_of_its_id(given: dict[str, Any], same: dict[str, Any]) -> None:
+    assert tiny_run(**SAQ | given) == tiny_run(**SAQ | same)
+
+
+@pytest.mark.parametrize("quantizer", ["lsq", "saq", "noise_tempering", "pact"])
+def test_learned_parameters_of_quantizers_can_be_perturbed(quantizer: str) -> None:
+    changes = {"quantizer": quantizer} | ({"bits": 32, **ACTS} if quantizer == "pact" else {})
+    assert tiny_run(**SAQ, **changes, perturb_clips=True).perturb_clips
+
+
 def test_a_run_of_an_earlier_version_reads_as_one_of_today() -> None:
     earlier = {name: getattr(tiny_run(), name) for name in RUN_FIELDS if name not in UNLESS}
     assert RunConfig(**earlier) == make_run(earlier) == tiny_run()
@@ -133,7 +174,14 @@ def test_a_run_of_an_earlier_version_reads_as_one_of_today() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "can_join"),
-    [({}, True), ({"bits": 32}, True), ({"act_bits": 8}, False), ({"quantizer": "dorefa"}, False)],
+    [
+        ({}, True),
+        ({"bits": 32}, True),
+        ({"act_bits": 8}, False),
+        ({"quantizer": "dorefa"}, False),
+        ({"rule": "sam"}, False),
+        ({"rho": 0.1}, True),
+    ],
 )
 def test_the_array_engine_knows_nin_with_lsq_weights(changes: dict[str, object], can_join: bool) -> None:
     assert can_join_array(tiny_run(**changes)) == can_join
@@ -204,6 +252,20 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"model": "wide_resnet", "depth": 7}, r"depth=7: wide_resnet can have 10, 16 and so on, in steps of 6"),
         ({"first_last": 4}, r"first_last=4: allowed are b, 8, fp"),
         ({"step_size_weight_decay": "yes"}, r"step_size_weight_decay=yes: allowed are true, false"),
+        ({"rule": "sams"}, r"rule=sams: allowed are plain, sam, saq; did you mean sam\?"),
+        ({"rule": "saq"}, r"saq_case=0 with rule=saq: allowed are 1, 2, 3"),
+        (SAQ | {"saq_case": 4}, r"saq_case=4: allowed is a whole number from 0 to 3"),
+        (
+            SAQ | {"saq_case": 3, "grad_source": "full_precision"},
+            r"grad_source=full_precision with saq_case=3, .*: allowed is grad_source=quantized, or saq_case=1 or 2",
+        ),
+        (SAQ | {"rho": -1}, r"rho=-1: allowed is a number from 0"),
+        (SAQ | {"tau": 0}, r"tau=0: allowed is a whole number from 1 up"),
+        (SAQ | {"m_sharpness": 2}, r"m_sharpness=2: allowed are 0 for the whole batch, or 3 images and more"),
+        (
+            SAQ | {"bn_statistics": "both", "precision": "fp16"},
+            r"bn_statistics=both with precision=fp16: .*; allowed is bn_statistics=first, or another precision",
+        ),
         ({"dataset": "a/b"}, r"dataset='a/b': a data set needs a name without slashes"),
     ],
 )

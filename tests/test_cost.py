@@ -31,6 +31,24 @@ def test_operations_by_hand() -> None:
     assert operations_s(run, FACTS, "cpu") == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("rule", "passes"),
+    [
+        ({"rule": "plain"}, 1),
+        ({"rule": "sam"}, 2),
+        ({"rule": "saq", "saq_case": 3, "tau": 4}, 1.25),
+        ({"rule": "saq", "saq_case": 1, "grad_source": "full_precision"}, 3),
+    ],
+)
+def test_operations_of_update_rules(rule: dict[str, object], passes: float) -> None:
+    never = {"epochs": 100, "milestones": [], "eval_every_epochs_late": 100}
+    step_s = SPEEDS["cpu"].step_s
+    plain, other = (operations_s(tiny_run(**never, **r), FACTS, "cpu") for r in ({}, rule))
+    steps = 100 * 4 * step_s  # 200 images in batches of 64
+    evaluated = 300 * macs_per_image(tiny_run(), FACTS) / SPEEDS["cpu"].macs_per_s
+    assert (other - steps - evaluated) / (plain - steps - evaluated) == pytest.approx(passes)
+
+
 def test_without_rows_it_is_operation_counts() -> None:
     run = tiny_run()
     model = CostModel("cpu", [], {"digits": FACTS})

@@ -91,6 +91,7 @@ def test_qgens_grid_is_972_runs(tmp_path: Path) -> None:
         (["grid=demo", "dataset=digits,cifar10"], 72, {"dataset": ["cifar10", "digits"]}),
         (["grid=demo", "schedule=constant"], 36, {"lr_gamma": [1.0]}),
         (["grid=demo", "milestones=[2,5]", "bits=4"], 9, {}),
+        (["grid=demo", "rule=plain,saq", "bits=4", "saq_case=1,3"], 27, {"saq_case": [0, 1, 3], "tau": [1, 4]}),
         (["grid=demo", "lr=0.1,0.1", "bits=4"], 3, {"lr": [0.1]}),
     ],
 )

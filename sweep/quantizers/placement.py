@@ -24,7 +24,7 @@ def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
     if not run.is_quantized:
         return model
     module = import_module(f"sweep.quantizers.{run.quantizer}")
-    weights = list(_weights(model))
+    weights = list(layer_weights(model))
     for number, (layer, name) in enumerate(weights):
         is_end = number in (0, len(weights) - 1)
         bits, act_bits = (_bits(b, run.first_last if is_end else "b") for b in (run.bits, run.act_bits))
@@ -42,8 +42,8 @@ def quantize_input(layer: nn.Module, quantizer: Quantizer) -> None:
     layer.register_forward_pre_hook(_quantize_input)
 
 
-def _weights(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
-    """Layers whose weights are quantized, and the names of these."""
+def layer_weights(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    """Layers whose weights can be quantized, and the names of these."""
     for module in model.modules():
         for kind, name in WEIGHT_OF.items():
             if isinstance(module, kind):

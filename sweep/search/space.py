@@ -10,7 +10,7 @@ from sweep.config import RunConfig, check_value, identity, make_run
 from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
 
 Values = Mapping[str, Any]
-FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k")
+FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k", "rho", "beta")
 
 
 class Suggests(Protocol):

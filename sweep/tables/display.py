@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, UNLESS
+from sweep.config import FULL_PRECISION, UNLESS
 from sweep.tables.formats import STYLES, csv, number
-from sweep.tables.generalization import SETTING
+from sweep.tables.generalization import PRECISION, SETTING
 from sweep.tables.published import precision_name
 
 _COUNTS = {"n": "n", "missing": "missing", "diverged": "diverged"}
@@ -19,7 +19,7 @@ _METRICS = {
     "test_loss": ("test loss", 1, 3),
     "gap": ("gap", 1, 3),
 }
-_OF_QUANTIZER = tuple(name for name in QUANTIZER_FIELDS if name in UNLESS and name != "act_bits")
+_OF_QUANTIZER = tuple(name for name in PRECISION if name in UNLESS and name != "act_bits")
 CHANGE = "gap - FP32 gap [95 %]"
 
 
@@ -71,7 +71,8 @@ def notes(table: pd.DataFrame) -> list[str]:
     counts = table[["n", "missing", "failed", "diverged", "at_chance"]].sum()
     planned = counts[["n", "missing", "failed", "diverged"]].sum()
     same = [name for name in SETTING if name not in _DATA and table[name].nunique() == 1]
-    found = ["with " + ", ".join(f"{name}={table[name].iloc[0]}" for name in same)]
+    told = {name: table[name].iloc[0] for name in same if name not in UNLESS or table[name].iloc[0] != UNLESS[name]}
+    found = ["with " + ", ".join(f"{name}={value}" for name, value in told.items())]
     if counts["missing"] + counts["failed"]:
         found.append(
             f"INCOMPLETE: of {planned} runs {counts['missing']} have no result yet and {counts['failed']} failed; "

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from sweep.config import FULL_PRECISION
+from sweep.config import FULL_PRECISION, UNLESS
 from sweep.measures.config import MeasureConfig
 from sweep.rows import measure_columns
 from sweep.tables.flatness import BLOCK, MEASURE_SETTING, NETWORK
@@ -81,15 +81,15 @@ def notes(table: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
 
 
 def _same_settings(table: pd.DataFrame) -> str:
-    """Of runs all, of the measurement those that are not at their defaults."""
+    """Of runs all but later ones that change nothing, of the measurement those that are not at their defaults."""
     same = {name: str(table[name].iloc[0]) for name in _settings() if table[name].nunique() == 1}
     shown = [name for name, value in same.items() if value != _default(name)]
     return ", ".join(f"{name.replace('measure_', 'measure.', 1)}={same[name]}" for name in shown)
 
 
 def _default(name: str) -> str:
-    """Of a measure setting, as tables have it."""
-    default = measure_columns(MeasureConfig()).get(name)
+    """Of a measure setting or a later hyperparameter, as tables have it."""
+    default = (UNLESS | measure_columns(MeasureConfig())).get(name)
     return ",".join(f"{value:g}" for value in default) if isinstance(default, list) else str(default)
 
 

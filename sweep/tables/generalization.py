@@ -7,10 +7,11 @@ import pandas as pd
 from scipy import stats
 
 from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
+from sweep.rules import QUANTIZED_ONLY
 
 # What the paper averages over. Everything else that differs makes a line of its own.
 AVERAGED = ("optimizer", "lr", "weight_decay", "momentum", "width", "depth", "seed")
-PRECISION = QUANTIZER_FIELDS
+PRECISION = (*QUANTIZER_FIELDS, *QUANTIZED_ONLY)
 SETTING = tuple(name for name in RUN_FIELDS if name not in (*AVERAGED, *PRECISION))
 METRICS = ("train_acc", "test_acc", "train_loss", "test_loss", "gap")
 CONFIDENCE = 0.95

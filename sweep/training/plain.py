@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,8 @@ from sweep.training.graph import graph_memory, replayed
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
-from sweep.training.updates import GradientStep
+from sweep.training.updates import make_updates
+from sweep.training.updates.base import Update
 
 
 class PlainTraining:
@@ -36,6 +38,7 @@ class PlainTraining:
         self.positive = positive_parameters(model)
         self.optimizer = make_optimizer(model, run)
         self.scaler = torch.amp.GradScaler(device.type, enabled=run.precision == "fp16")
+        self.updates = make_updates(run, model, self.optimizer, self.scaler)
         self.progress = Progress()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)  # over the epoch's images
         self.clamped = torch.zeros((), dtype=torch.int64, device=device)
@@ -50,6 +53,7 @@ class PlainTraining:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict()["state"],
             "scaler": self.scaler.state_dict(),
+            "updates": self.updates.kept,
             "progress": vars(self.progress),
             "loss_sum": self.loss_sum,
             "clamped": self.clamped,
@@ -61,6 +65,7 @@ class PlainTraining:
         groups = self.optimizer.state_dict()["param_groups"]  # follow from the run: not in the checkpoint
         self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
         self.scaler.load_state_dict(state["scaler"])
+        self.updates.load(state["updates"])
         self.progress = Progress(**state["progress"])
         self.loss_sum.copy_(state["loss_sum"])
         self.clamped.copy_(state["clamped"])
@@ -89,11 +94,14 @@ class _Epochs:
         run, device = training.run, training.device
         set_tf32(run.precision)
         self._evaluated = set(evaluated_epochs(run))
-        self._update = GradientStep(training.optimizer, training.scaler)
         self._batches = EpochBatches(training.data, [run.seed], run.batch_size)
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
         can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
-        self._steps = replayed(self._step, self._batches.sizes, graph_memory(device) if can_capture else None)
+        memory, updates = graph_memory(device) if can_capture else None, training.updates
+        self._steps = {
+            update: replayed(partial(self._step, update), self._batches.sizes, memory)
+            for update in (updates.renewing, updates.between)
+        }
         if run.act_bits != FULL_PRECISION and (training.progress.epoch, training.progress.step) == (0, 0):
             self._initialize_activations()
 
@@ -116,17 +124,18 @@ class _Epochs:
         self._batches.start(progress.epoch, progress.step)
         sizes = self._batches.sizes
         while progress.step < len(sizes) and not progress.diverged:
-            self._steps[sizes[progress.step]]()
+            update = training.updates.at(progress.epoch * len(sizes) + progress.step)
+            self._steps[update][sizes[progress.step]]()
             progress.step += 1
             if training.device.type == "cpu" or progress.step == len(sizes):  # asking a GPU waits for it
                 progress.diverged = not math.isfinite(training.loss_sum.item())
             after_step()
         self._end_epoch()
 
-    def _step(self, size: int) -> None:
+    def _step(self, update: Update, size: int) -> None:
         training = self.training
         images, labels = self._batches.next(size)
-        loss = self._update(self._loss, images[0], labels[0])
+        loss = update(self._loss, images[0], labels[0])
         if training.positive:
             training.clamped += keep_positive(training.positive)
         training.loss_sum += loss * size

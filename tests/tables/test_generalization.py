@@ -2,6 +2,7 @@
 
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -101,6 +102,28 @@ def test_other_settings_are_never_averaged_together(results: Path) -> None:
     assert len(table) == 3 + 3
     assert sorted(table["gap"])[-3:] == [100.0] * 3 and sorted(table["gap"])[-4] == 1.0
     assert {"epochs", "base_width", "train_subset"} < set(display.readable(table).columns)
+
+
+def test_update_rules_are_lines_of_their_own_paired_with_full_precision_of_the_same_rule(tmp_path: Path) -> None:
+    """At full precision the cases of SAQ are one, which stands for each."""
+    saq = {"rule": "saq", "rho": 0.1}
+    runs = {tiny_run(bits=bits): losses(0.5, 1.0) for bits in (4, 32)}
+    runs |= {tiny_run(bits=4, **saq, saq_case=case): losses(0.5, 1.0 + case) for case in (1, 3)}
+    store_sweep(tmp_path, runs | {tiny_run(bits=32, **saq, saq_case=3): losses(0.5, 2.0)})
+    table = table_of(tmp_path)
+    changes = table[table["bits"] == 4].set_index("saq_case")["gap_change"]
+    assert changes.to_dict() == {0: 0.0, 1: 0.0, 3: 2.0}
+    shown = display.readable(table)
+    assert set(shown["rule"]) == {"plain", "saq"}
+    assert set(shown["precision"]) == {"FP32", "Int4", "Int4, saq_case=1", "Int4, saq_case=3"}
+
+
+@pytest.mark.parametrize(("changes", "told"), [({}, False), ({"rule": "sam", "rho": 0.1}, True)])
+def test_rules_are_told_where_there_is_one(changes: dict[str, Any], told: bool, tmp_path: Path) -> None:
+    store_sweep(tmp_path, {tiny_run(bits=4, **changes): losses(0.5, 1.0)})
+    note = display.notes(table_of(tmp_path))[0]
+    assert ("rule=sam, rho=0.1" in note) == told
+    assert "combine=" not in note and "batch_size=64" in note
 
 
 def test_the_label_of_a_precision_says_how_it_was_reached(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from sweep.training.array.memory import predicted_bytes
 from sweep.training.engines import train_runs
 from sweep.training.graph import Replayed
 from sweep.training.progress import TrainOptions
-from tests.conftest import StopAfter
+from tests.conftest import StopAfter, tiny_run
 from tests.training.array.members import as_plain, members
 from tests.training.array.test_memory import FACTS, colour_arrays, colour_runs
+from tests.training.updates.test_training import RULES
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use"),
@@ -40,6 +41,24 @@ def test_the_gpu_equals_the_cpu_in_float64(engine: str, digit_arrays: ImageArray
         for one, other in zip(found["curve"], expected["curve"], strict=True):
             assert one["batch_loss"] == pytest.approx(other["batch_loss"], rel=1e-9)
             assert one["test_loss"] == pytest.approx(other["test_loss"], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_captured_steps_of_every_rule_equal_the_cpu_in_float64(name: str, digit_arrays: ImageArrays) -> None:
+    """Eight steps and more of each kind, so that both kinds of efficient training are captured."""
+    run = tiny_run(**RULES[name] | {"precision": "fp64", "epochs": 12})
+    (found,) = on_gpu("plain", [run], digit_arrays, [TrainOptions("test")])
+    expected = as_plain(run, digit_arrays)
+    for one, other in zip(found["curve"], expected["curve"], strict=True):
+        assert one["batch_loss"] == pytest.approx(other["batch_loss"], rel=1e-6)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_trains_in_fp16(name: str, digit_arrays: ImageArrays) -> None:
+    run = tiny_run(**RULES[name] | {"precision": "fp16", "epochs": 12, "lr": 0.05})
+    (result,) = on_gpu("plain", [run], digit_arrays, [TrainOptions("test")])
+    losses = [record["batch_loss"] for record in result["curve"]]
+    assert result["status"] == "finished" and losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize(("engine", "kernels"), [("plain", "torch"), ("array", "torch"), ("array", "triton")])

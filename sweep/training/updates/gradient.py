@@ -1,11 +1,9 @@
-"""What one batch does to the parameters."""
-
-from collections.abc import Callable
+"""One step along the gradient: the rule `plain`."""
 
 import torch
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of images (B, H, W, C) uint8 and labels (B,): the mean over the batch
+from sweep.training.updates.base import Loss
 
 
 class GradientStep:
@@ -15,7 +13,6 @@ class GradientStep:
         self._optimizer, self._scaler = optimizer, scaler
 
     def __call__(self, loss_of: Loss, images: Tensor, labels: Tensor) -> Tensor:
-        """Returns the loss before the step, detached."""
         self._optimizer.zero_grad()
         loss = loss_of(images, labels)
         self._scaler.scale(loss).backward()
