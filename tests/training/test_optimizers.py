@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
+from sweep import PROJECT
 from sweep.models import build_model
 from sweep.quantizers import quantize, undecayed_parameters
 from sweep.training.optimizers import learning_rate, make_optimizer
@@ -54,6 +56,15 @@ def test_cosine_decay_by_hand_alone_and_times_steps() -> None:
     both = tiny_run(epochs=4, lr=0.8, milestones=[2], lr_gamma=0.1, lr_decay="cosine")
     assert learning_rate(both, 1) == learning_rate(run, 1)
     assert learning_rate(both, 2) == pytest.approx(0.04)
+
+
+def test_tempering_is_a_cosine_and_a_tenth_after_every_50_epochs() -> None:
+    values = yaml.safe_load((PROJECT / "conf" / "schedule" / "tempering.yaml").read_text())
+    run = tiny_run(**values, lr=0.01)
+    rates = [learning_rate(run, epoch) for epoch in (0, 50, 100, 150)]
+    half = 0.5**0.5  # cos(pi / 4)
+    assert run.epochs == 200
+    assert rates == pytest.approx([0.01, 0.001 * (1 + half) / 2, 0.0001 / 2, 0.00001 * (1 - half) / 2])
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "adam"])
