@@ -10,12 +10,13 @@ from typing import Any
 from sweep.architectures import ARCHITECTURES, SIZES
 from sweep.checks import ConfigError, allowed, check_boolean, check_choice, check_integer, check_number
 from sweep.rules import RULE_PARSERS, rule_values
+from sweep.transfer import LABELS, NO_TEACHER, RANDOM, check_weights, is_plain, transfer
 
 FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
 DECAYS = ("steps", "cosine")
 MODELS = tuple(ARCHITECTURES)
-AUGMENTATIONS = ("crop_flip", "crop", "flip", "none")
+AUGMENTATIONS = ("crop_flip", "crop", "flip", "resized_crop_flip", "resized_crop", "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
 THIRDS = "thirds"
@@ -34,10 +35,12 @@ class Quantizer:
 
 
 _STEPS = ("step_size_weight_decay",)
+_LSQ_WEIGHTS = (*_STEPS, "bin_regularization", "bin_regularization_start")
 _LSQ_ACTIVATIONS = (*_STEPS, "act_grad_scale", "quantize_images")
 QUANTIZERS = {
-    "lsq": Quantizer(_STEPS, _LSQ_ACTIVATIONS),
-    "lsq_plus": Quantizer(_STEPS, _LSQ_ACTIVATIONS),
+    "lsq": Quantizer(_LSQ_WEIGHTS, _LSQ_ACTIVATIONS),
+    "lsq_plus": Quantizer(_LSQ_WEIGHTS, _LSQ_ACTIVATIONS),
+    "vvtq": Quantizer(_LSQ_WEIGHTS, _LSQ_ACTIVATIONS),
     "dorefa": Quantizer((), None),
     "pact": Quantizer(None, ("pact_alpha",)),
     "dorefa_pact": Quantizer((), ("pact_alpha",)),
@@ -68,7 +71,7 @@ class RunConfig:
     data_sha256: str = _doc("sha256 of the data files; empty where the name fixes the content")
     train_subset: int = _doc("images drawn from the training split, 0 for all")
     test_subset: int = _doc("images drawn from the test split, 0 for all")
-    augmentation: str = _doc("of training batches: crop_flip, crop, flip or none (crop: random, padding 4)")
+    augmentation: str = _doc("of training batches: crop_flip, crop (padding 4), flip, resized_crop(_flip) or none")
     model: str = _doc("network")
     base_width: int = _doc("channels of the first stage, of nin per unit of width; 1 where the network has no choice")
     width: int = _doc("width multiplier; 1 where the network has no choice")
@@ -112,6 +115,17 @@ class RunConfig:
     perturb_clips: bool = _later(False, "whether eps has also learned parameters of quantizers")
     bn_statistics: str = _later("first", "passes of a step that move BN's running statistics: the first, or both")
     m_sharpness: int = _later(0, "images per perturbation: chunks of a batch have their own; 0: the batch has one")
+    initial_weights: str = _later(RANDOM, "random, run:ID (its best), file:SHA256 or torchvision's pretrained:NAME")
+    teacher: str = _later(NO_TEACHER, "of distillation: none, run:ID, file:SHA256 or torchvision's pretrained:NAME")
+    teacher_model: str = _later("", "network of a teacher that is no run; empty: that of the run itself")
+    teacher_labels: str = _later("live", "live: of every batch anew; cached: once per image and crop")
+    soft_label_classes: int = _later(0, "classes of a teacher's label; the others share what is left; 0: all")
+    temperature: float = _later(1.0, "of the softmax of teacher and student in distillation")
+    hard_label_share: float = _later(0.0, "of the loss on true labels in the loss, in distillation")
+    crops: int = _later(1, "crops of each image that are in one batch")
+    crop_pool: int = _later(0, "crops per image that training draws from; 0: new ones in every epoch")
+    bin_regularization: float = _later(0.0, "largest coefficient of the oscillation-aware bin regularization")
+    bin_regularization_start: float = _later(0.0, "share of the epochs before bin_regularization begins to rise")
 
     @property
     def is_quantized(self) -> bool:
@@ -138,7 +152,7 @@ RUN_FIELDS = tuple(f.name for f in dataclasses.fields(RunConfig))
 UNLESS = {f.name: f.default for f in dataclasses.fields(RunConfig) if f.default is not dataclasses.MISSING}
 QUANTIZER_FIELDS = (
     "bits", "quantizer", "first_last", "step_size_weight_decay", "act_bits", "act_grad_scale", "quantize_images",
-    "pact_alpha", "tempering_c", "tempering_k", "diffq_noise",
+    "pact_alpha", "tempering_c", "tempering_k", "diffq_noise", "bin_regularization", "bin_regularization_start",
 )  # fmt: skip
 # What members of one array may differ in.
 MEMBER_FIELDS = (
@@ -157,8 +171,8 @@ def quantizes_weights_by_lsq(run: RunConfig) -> bool:
 
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
-    is_known = run.optimizer in ARRAY_OPTIMIZERS and run.rule == "plain"
-    return run.model == "nin" and is_known and quantizes_weights_by_lsq(run)
+    is_known = run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
+    return is_known and run.rule == "plain" and is_plain(run)
 
 
 def array_key(run: RunConfig) -> tuple[object, ...]:
@@ -256,6 +270,17 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "tempering_k": lambda n, v: check_number(n, v, 0),
     "diffq_noise": lambda n, v: check_choice(n, v, DIFFQ_NOISES),
     **RULE_PARSERS,
+    "initial_weights": lambda n, v: check_weights(n, v, RANDOM),
+    "teacher": lambda n, v: check_weights(n, v, NO_TEACHER),
+    "teacher_model": lambda n, v: check_choice(n, v, MODELS) if v else "",
+    "teacher_labels": lambda n, v: check_choice(n, v, LABELS),
+    "soft_label_classes": lambda n, v: check_integer(n, v, 0),
+    "temperature": lambda n, v: check_number(n, v, 0, low_open=True),
+    "hard_label_share": lambda n, v: check_number(n, v, 0),
+    "crops": lambda n, v: check_integer(n, v, 1),
+    "crop_pool": lambda n, v: check_integer(n, v, 0),
+    "bin_regularization": lambda n, v: check_number(n, v, 0),
+    "bin_regularization_start": lambda n, v: check_number(n, v, 0),
 }
 
 
@@ -277,6 +302,7 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
     checked["milestones"] = _milestones(checked["milestones"], checked["epochs"])
     checked |= _quantizer(checked)
     checked |= rule_values(checked, UNLESS, _learns(checked["quantizer"]))
+    checked |= transfer(checked)
     if checked["optimizer"] in ("adam", "adamw") and checked["momentum"]:
         given = f"momentum={checked['momentum']} with optimizer={checked['optimizer']}"
         raise ConfigError(f"{given}: only sgd and rmsprop have it")
@@ -300,6 +326,8 @@ def _quantizer(values: Mapping[str, Any]) -> dict[str, Any]:
     read |= {*((weights and quantizer.weights) or ()), *((activations and quantizer.activations) or ())}
     if not values["tempering_c"]:
         read -= {"tempering_k"}
+    if not values["bin_regularization"]:
+        read -= {"bin_regularization_start"}
     _check_read(name, values, read)
     return neutral | {"quantizer": name} | {key: values[key] for key in read}
 
@@ -334,3 +362,8 @@ def _check_read(name: str, values: Mapping[str, Any], read: Collection[str]) -> 
         raise ConfigError(f"pact_alpha=0 with quantizer={name}: allowed is a number above 0; the paper starts at 10")
     if "diffq_noise" in read and values["diffq_noise"] == "none":
         raise ConfigError(f"diffq_noise=none with quantizer={name}: allowed are {allowed(DIFFQ_NOISES[1:])}")
+    if "bin_regularization_start" in read and values["bin_regularization_start"] >= 1:
+        raise ConfigError(
+            f"bin_regularization_start={values['bin_regularization_start']}: allowed is a share of the epochs, from 0 "
+            f"to below 1"
+        )

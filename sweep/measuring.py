@@ -25,7 +25,10 @@ from sweep.sweeper import PlanSweeper, Values, errors_for_hydra, swept_values
 from sweep.tables.select import narrow, planned_and_stored
 
 SELECTORS = ("run_id", "sweep", *RUN_FIELDS)
-TRAINING_KEYS = ("engine", "array_size", "gpu_memory_gb", "checkpoint_seconds", "keep_weights")
+TRAINING_KEYS = (
+    "engine", "array_size", "gpu_memory_gb", "checkpoint_seconds", "keep_weights", "initial_weights_file",
+    "teacher_file",
+)  # fmt: skip
 PREFIX = "measure."
 SHOWN = 5  # run ids in a message
 _MEASURED = (

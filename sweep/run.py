@@ -8,16 +8,18 @@ from omegaconf import DictConfig
 
 from sweep.checks import ConfigError, allowed, did_you_mean
 from sweep.cli import run_command
-from sweep.config import SOURCE_KEYS
+from sweep.config import RUN_FIELDS, SOURCE_KEYS
+from sweep.given import TWIN_FIXED
 from sweep.grid import AXES, GROUPS
 from sweep.plugins import CONF, register_plugins, with_default_launcher
 from sweep.search.options import SEARCH_KEYS
 from sweep.search.sweeper import OptunaSweeper
 from sweep.settings import SETTING_KEYS
 from sweep.sweeper import GridSweeper, single_run
+from sweep.transfer import TWIN
 
 CHOICES = (*GROUPS, "grid", "study")
-KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, *CHOICES})
+KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, *CHOICES, TWIN})
 SEARCH = "hydra/sweeper=optuna"
 
 
@@ -35,6 +37,8 @@ def check_keys(argv: list[str]) -> None:
         if is_search_key(key):
             if SEARCH not in argv:
                 raise ConfigError(f"{argument}: {key} belongs to an adaptive search: -m {SEARCH}")
+        elif key.startswith(f"{TWIN}."):
+            check_twin(argument)
         elif is_override and key not in KEYS and not key.startswith(("hydra.", "hydra/", "grid.")):
             groups = ", ".join(f"{group}=..." for group in CHOICES)
             raise ConfigError(
@@ -44,13 +48,28 @@ def check_keys(argv: list[str]) -> None:
             )
 
 
+def check_twin(argument: str) -> None:
+    """Raises `ConfigError` where `full_precision.KEY=VALUE` cannot be."""
+    key, _, value = argument.removeprefix(f"{TWIN}.").partition("=")
+    if key not in RUN_FIELDS or key in TWIN_FIXED:
+        names = [name for name in RUN_FIELDS if name not in TWIN_FIXED]
+        raise ConfigError(f"{argument}: {key} is no value of a full-precision run; allowed are {allowed(names)}")
+    if "," in value and not value.startswith("["):
+        raise ConfigError(f"{argument}: one value is needed, which all full-precision runs have")
+
+
 def is_search_key(key: str) -> bool:
     return key.partition(".")[0] in SEARCH_KEYS
 
 
 def full_key(argument: str) -> str:
-    """Hydra has the keys of a search as those of its sweeper: `sampler=tpe` is `hydra.sweeper.sampler.name=tpe`."""
+    """Hydra has the keys of a search as those of its sweeper: `sampler=tpe` is `hydra.sweeper.sampler.name=tpe`.
+
+    It also wants to be told that a key is new.
+    """
     key, equals, value = argument.partition("=")
+    if key.startswith(f"{TWIN}."):
+        return f"++{argument}"
     if not equals or not is_search_key(key):
         return argument
     name = ".name" if key in ("sampler", "pruner") and not value.startswith("{") else ""

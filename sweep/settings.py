@@ -23,6 +23,8 @@ class Settings:
     pack_minutes: float = 10
     checkpoint_seconds: float = 60
     keep_weights: bool = False
+    initial_weights_file: str = ""
+    teacher_file: str = ""
     dry_run: bool = False
     rerun: Literal["missing", "stale"] = "missing"
     max_attempts: int = 3
@@ -44,6 +46,7 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
     counts = ("threads", "stop_after_same_error", *(name for name in SETTING_KEYS if name.startswith("max_")))
     checked: dict[str, Any] = {
         "results_dir": str(values["results_dir"]),
+        **{name: str(values[name] or "") for name in ("initial_weights_file", "teacher_file")},
         "device": check_choice("device", values["device"], ("auto", "cpu", "cuda")),
         "engine": check_choice("engine", values["engine"], ("auto", "plain", "array")),
         "kernels": check_choice("kernels", values["kernels"], ("torch", "triton")),

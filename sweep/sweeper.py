@@ -20,6 +20,7 @@ from launchers.base import PlanLauncher
 from sweep.checks import ConfigError
 from sweep.config import SOURCE_KEYS, DataSource, make_run
 from sweep.execute import Point, describe_all, execute
+from sweep.given import GivenWeights
 from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_parts
 from sweep.settings import SETTING_KEYS, Settings, make_settings
 
@@ -95,11 +96,12 @@ class GridSweeper(PlanSweeper):
     @errors_for_hydra()
     def sweep(self, arguments: list[str]) -> None:
         overrides, fixed, first = self._parse(arguments)
-        given = command_line_axes(overrides)
-        parts = [self._part(fixed, axes | given) for axes in parse_parts(first["grid"])]
+        replaced, settings = command_line_axes(overrides), settings_of(first)
+        parts = [self._part(fixed, axes | replaced) for axes in parse_parts(first["grid"])]
         facts = describe_all(source_of(base) for compositions, _ in parts for base in compositions)
-        points = itertools.chain.from_iterable(_points(*part, facts) for part in parts)
-        execute(points, facts, settings_of(first), self._launcher)
+        weights = GivenWeights(settings, facts)
+        points = itertools.chain.from_iterable(_points(*part, facts, weights) for part in parts)
+        execute(points, facts, settings, self._launcher)
 
     def _part(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> tuple[list[Values], list[Axis]]:
         """The compositions of the axes that are config groups, and the other axes."""
@@ -130,12 +132,14 @@ def swept_values(override: Override) -> list[Any]:
     return list(override.sweep_iterator())
 
 
-def _points(compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any]) -> Iterator[Point]:
+def _points(
+    compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any], weights: GivenWeights
+) -> Iterator[Point]:
     for base in compositions:
         source = source_of(base)
         digest = {"data_sha256": facts[source.name].sha256}
         for point in expand(axes, {**base, **digest}):
-            yield make_run(point), source
+            yield make_run(weights.named(point)), source
 
 
 @errors_for_hydra()
@@ -145,5 +149,6 @@ def single_run(config: DictConfig, hydra_config: object, task_function: TaskFunc
     values = values_of(config)
     source = source_of(values)
     facts = describe_all([source])
-    run = make_run(values | {"data_sha256": facts[source.name].sha256})
-    execute([(run, source)], facts, settings_of(values | {"grid": {"name": "single"}}), launcher)
+    settings = settings_of(values | {"grid": {"name": "single"}})
+    run = make_run(GivenWeights(settings, facts).named(values | {"data_sha256": facts[source.name].sha256}))
+    execute([(run, source)], facts, settings, launcher)

@@ -15,6 +15,7 @@ from sweep.run import KEYS
 ORDER = [
     {"sweep.architectures"},
     {"sweep", "sweep.checks", "sweep.rules"},
+    {"sweep.transfer"},
     {"sweep.config", "sweep.settings", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
     {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.studies", "sweep.work"},
     {"sweep.plan"},
@@ -31,6 +32,7 @@ ROOTS = {
     "sweep.run",
     "sweep.sweeper",
     "sweep.execute",
+    "sweep.given",
     "sweep.measure",
     "sweep.measuring",
     "sweep.plugins",

@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launchers.given import given_path, teacher_run
 from launchers.journal import EPOCH, journal_path, record
 from launchers.packs import Pack, Task, engine_of
 from launchers.paths import checkpoint_path, weights_path
 from launchers.work.images import device_name, images_of
 from sweep import provenance, rows
+from sweep.config import RUN_FIELDS, RunConfig
+from sweep.settings import Settings
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
+    from sweep.training.teachers import TeacherSource
 
 
 def columns(task: Task) -> dict[str, Any]:
@@ -50,6 +54,18 @@ def _options(task: Task, pack: Pack, stop: Callable[[], bool]) -> "TrainOptions"
         checkpoint=checkpoint_path(results_dir, task.run_id),
         checkpoint_seconds=settings.checkpoint_seconds,
         weights=weights_path(results_dir, task.run_id) if settings.keep_weights else None,
+        initial_weights=given_path("initial_weights", task.run.initial_weights, settings),
+        teacher=_teacher(task.run, settings),
         stop=stop,
         on_evaluation=record_epoch,
     )
+
+
+def _teacher(run: RunConfig, settings: Settings) -> "TeacherSource | None":
+    from sweep.training.teachers import TeacherSource
+
+    weights, results_dir = given_path("teacher", run.teacher, settings), Path(settings.results_dir)
+    if weights is None:
+        return None
+    known = {row["run_id"]: row for row in rows.stored(results_dir, ("run_id", *RUN_FIELDS))}
+    return TeacherSource(teacher_run(run, known), weights, results_dir / "cache")

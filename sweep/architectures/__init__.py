@@ -20,6 +20,7 @@ class Architecture:
     channels: int | None = None  # of the images; None: any
     min_side: int = 1  # of the images
     patch: int | None = None  # images must be square, and their side a multiple of this
+    pretrained: str = ""  # torchvision's weights of it; pinned: another set of weights is another run
     quantizes_activations: bool = True  # not where attention multiplies inside, with no layer to take an input from
 
     def misfit(self, channels: int, height: int, width: int) -> str | None:
@@ -36,16 +37,17 @@ class Architecture:
 _RGB = 3
 
 
-def _vit(build: str, count: Callable[[Layers, NetworkSize, int], None]) -> Architecture:
-    return Architecture(build, count, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False)
+def _resnet(name: str, count: Callable[[Layers, NetworkSize, int], None], weights: str) -> Architecture:
+    pretrained = f"{weights}_Weights.IMAGENET1K_V1"
+    return Architecture(f"imagenet_resnet.{name}", count, channels=_RGB, min_side=32, pretrained=pretrained)
 
 
 # The convolutional ones for ImageNet reduce an image by 32, VGG-19 too: smaller ones would be padding alone.
 ARCHITECTURES = {
     "nin": Architecture("nin.build", convolutional.nin, SIZES),
-    "resnet18": Architecture("imagenet_resnet.resnet18", convolutional.resnet18, channels=_RGB, min_side=32),
-    "resnet34": Architecture("imagenet_resnet.resnet34", convolutional.resnet34, channels=_RGB, min_side=32),
-    "resnet50": Architecture("imagenet_resnet.resnet50", convolutional.resnet50, channels=_RGB, min_side=32),
+    "resnet18": _resnet("resnet18", convolutional.resnet18, "ResNet18"),
+    "resnet34": _resnet("resnet34", convolutional.resnet34, "ResNet34"),
+    "resnet50": _resnet("resnet50", convolutional.resnet50, "ResNet50"),
     "cifar_resnet18": Architecture("cifar_resnet.resnet18", convolutional.cifar_resnet18, ("base_width",)),
     "cifar_resnet50": Architecture("cifar_resnet.resnet50", convolutional.cifar_resnet50, ("base_width",)),
     "resnet20": Architecture("cifar_resnet.resnet20", convolutional.resnet20),
@@ -54,7 +56,13 @@ ARCHITECTURES = {
         "wide_resnet.build", convolutional.wide_resnet, ("width", "depth"), depths=range(10, 1001, 6)
     ),
     "mobilenet_v1": Architecture("mobilenet_v1.build", convolutional.mobilenet_v1),
-    "mobilenet_v2": Architecture("mobilenet_v2.build", convolutional.mobilenet_v2, channels=_RGB, min_side=32),
+    "mobilenet_v2": Architecture(
+        "mobilenet_v2.build",
+        convolutional.mobilenet_v2,
+        channels=_RGB,
+        min_side=32,
+        pretrained="MobileNet_V2_Weights.IMAGENET1K_V1",
+    ),
     "cifar_mobilenet_v2": Architecture("mobilenet_v2.build_cifar", convolutional.cifar_mobilenet_v2, channels=_RGB),
     "vgg19": Architecture("vgg19.build", convolutional.vgg19, channels=_RGB, min_side=32),
     "deit_t": Architecture(
@@ -64,7 +72,14 @@ ARCHITECTURES = {
         "vit.vit_s", transformers.vit_s, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False
     ),
     "vit_b": Architecture(
-        "vit.vit_b", transformers.vit_b, channels=_RGB, patch=transformers.PATCH, quantizes_activations=False
+        "vit.vit_b",
+        transformers.vit_b,
+        channels=_RGB,
+        patch=transformers.PATCH,
+        quantizes_activations=False,
+        pretrained="ViT_B_16_Weights.IMAGENET1K_V1",
     ),
-    "swin_t": Architecture("swin.build", transformers.swin_t, channels=_RGB, min_side=32),
+    "swin_t": Architecture(
+        "swin.build", transformers.swin_t, channels=_RGB, min_side=32, pretrained="Swin_T_Weights.IMAGENET1K_V1"
+    ),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
-from sweep.data.order import augment, augmentation_key, pad, permutation
+from sweep.data.crops import resized_crops
+from sweep.data.order import augment, augmentation_key, epoch_order, pad, permutation
 
 SUBSET_SEED = 0  # subsets are the same images for every run
+PADDED = ("crop", "flip", "crop_flip")  # augmentations of padded images
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,14 @@ class ImageData:
         self.image_size = (self.train.images.shape[1], self.train.images.shape[2])  # height, width
         self._mean, self._std = _statistics(self.train.images)
         self._augmentation = run.augmentation
-        self._padded = self.train.images if run.augmentation == "none" else pad(self.train.images)
+        self._padded = pad(self.train.images) if run.augmentation in PADDED else self.train.images
 
     def train_images(self, index: Tensor, key: int | Tensor) -> Tensor:
         """The augmented training images `index` (..., B) as uint8 (..., B, H, W, C); `key` as in `augment`."""
         if self._augmentation == "none":
             return self.train.images[index]
+        if self._augmentation.startswith("resized_crop"):
+            return resized_crops(self.train.images, index, key, flips=self._augmentation.endswith("flip"))
         return augment(self._padded, index, self._augmentation, key)
 
     def standardize(self, images: Tensor) -> Tensor:
@@ -51,30 +56,76 @@ class ImageData:
         return self.standardize(images).permute(0, 3, 1, 2)
 
 
+@dataclass(frozen=True)
+class Crops:
+    """How many crops of an image a batch has, up to the last as many `epochs`, and of how many different ones."""
+
+    count: int = 1
+    pool: int = 0  # 0: new ones in every epoch
+    epochs: int = 0  # of the run
+
+    def in_epoch(self, epoch: int) -> int:
+        return self.count if epoch < self.epochs - self.count else 1
+
+    def number(self, numbers: Tensor) -> Tensor:
+        """Of the crops that stand for these, which `epoch_order` has numbered."""
+        return numbers % self.pool if self.pool else numbers
+
+
+class Batch(NamedTuple):
+    """Each with one row per seed: (seeds, B, ...)."""
+
+    images: Tensor  # augmented, uint8 (seeds, B, H, W, C)
+    labels: Tensor
+    image: Tensor  # its number in the training set
+    crop: Tensor  # number of the crop
+
+
 class EpochBatches:
     """The batches of an epoch for one or more seeds. Where it stands is on the device, for captured steps to move."""
 
-    def __init__(self, data: ImageData, seeds: Sequence[int], batch_size: int) -> None:
+    def __init__(self, data: ImageData, seeds: Sequence[int], batch_size: int, crops: Crops | None = None) -> None:
         device, size = data.train.labels.device, len(data.train)
-        self._data, self._seeds = data, tuple(seeds)
+        self._data, self._seeds, self._crops = data, tuple(seeds), crops or Crops()
         self.sizes = [min(batch_size, size - start) for start in range(0, size, batch_size)]
         self._order = torch.zeros(len(seeds), size, dtype=torch.int64, device=device)
-        self._key = torch.zeros(len(seeds), 1, dtype=torch.int64, device=device)
+        self._crop = torch.zeros_like(self._order)
+        keys = size if self._crops.count > 1 else 1  # of augmentations; one is for the whole epoch
+        self._key = torch.zeros(len(seeds), keys, dtype=torch.int64, device=device)
         self._position = torch.zeros((), dtype=torch.int64, device=device)
         self._range = torch.arange(batch_size, device=device)
 
     def start(self, epoch: int, step: int) -> None:
         """Goes to batch `step` of `epoch`, both counted from 0."""
+        device, size = self._order.device, self._order.shape[1]
         for row, seed in enumerate(self._seeds):
-            self._order[row] = permutation(seed, epoch, self._order.shape[1], self._order.device)
-            self._key[row] = augmentation_key(seed, epoch)
+            self._order[row], numbers = epoch_order(seed, epoch, size, self._crops.in_epoch(epoch), device)
+            self._crop[row] = self._crops.number(numbers)
+            used, of_each = self._crop[row, : self._key.shape[1]].unique(return_inverse=True)
+            keys = [augmentation_key(seed, number) for number in used.tolist()]
+            self._key[row] = torch.tensor(keys, device=device)[of_each]
         self._position.fill_(sum(self.sizes[:step]))
 
     def next(self, size: int) -> tuple[Tensor, Tensor]:
         """Augmented images, uint8 (seeds, size, H, W, C), and labels (seeds, size) of the next `size` images."""
-        index = self._order.index_select(1, self._position + self._range[:size])
+        place = self._next_places(size)
+        index = self._order.index_select(1, place)
+        return self._images(index, place), self._data.train.labels[index]
+
+    def next_batch(self, size: int) -> Batch:
+        """As `next`, with which images and crops they are."""
+        place = self._next_places(size)
+        index, crop = (numbers.index_select(1, place) for numbers in (self._order, self._crop))
+        return Batch(self._images(index, place), self._data.train.labels[index], index, crop)
+
+    def _next_places(self, size: int) -> Tensor:
+        place = self._position + self._range[:size]
         self._position += size
-        return self._data.train_images(index, self._key), self._data.train.labels[index]
+        return place
+
+    def _images(self, index: Tensor, place: Tensor) -> Tensor:
+        is_one = self._key.shape[1] == 1
+        return self._data.train_images(index, self._key if is_one else self._key.index_select(1, place))
 
 
 def _split(images: np.ndarray, labels: np.ndarray, subset: int, device: torch.device) -> Split:

@@ -50,6 +50,19 @@ def permutation(seed: int, epoch: int, size: int, device: torch.device) -> Tenso
     return torch.argsort(bits, stable=True)
 
 
+def epoch_order(seed: int, epoch: int, size: int, crops: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The images (size,) of `epoch` in order, and the number of the crop (size,) that is taken of each.
+
+    With several crops, each image is there `crops` times in a row, and a pass over all images takes `crops` epochs,
+    so that an epoch has as many steps as with one (FKD, Shen & Xing 2022). No two crops of an image have one number.
+    """
+    if crops == 1:
+        return permutation(seed, epoch, size, device), torch.full((size,), epoch, device=device)
+    first = epoch - epoch % crops  # epoch of the pass
+    place = torch.arange(size, device=device) + (epoch - first) * size
+    return permutation(seed, first, size, device)[place // crops], first + place % crops
+
+
 def pad(images: Tensor) -> Tensor:
     """Zero padding for random crops: (N, H, W, C) to (N, H + 8, W + 8, C)."""
     return torch.nn.functional.pad(images, (0, 0, PADDING, PADDING, PADDING, PADDING))

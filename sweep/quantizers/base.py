@@ -1,5 +1,8 @@
 """What training needs to know of any quantizer."""
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 
 
@@ -15,3 +18,15 @@ class Quantizer(nn.Module):
 
     def initialize(self, x: Tensor) -> None:
         """Sets parameters from `x`, the layer's input on the first training batch; most have nothing to set."""
+
+
+class Parts(Quantizer):
+    """A quantizer for each of equal parts of a tensor along its first dimension."""
+
+    def __init__(self, quantizers: Sequence[Quantizer]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(quantizers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = x.chunk(len(self.parts))
+        return torch.cat([quantizer(part) for quantizer, part in zip(self.parts, parts, strict=True)])

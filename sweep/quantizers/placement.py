@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.config import FULL_PRECISION, RunConfig
-from sweep.quantizers.base import Quantizer
+from sweep.quantizers.base import Parts, Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
 WEIGHT_OF = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
@@ -19,17 +19,21 @@ def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
 
     On its weight as a parametrization, and on its input as the submodule `input_quantizer`. The first and the last
     layer, in the order of the module tree, get `run.first_last`; the input of the first, which are the images, is
-    quantized with `run.quantize_images` only. Queries, keys and values of one attention share a quantizer.
+    quantized with `run.quantize_images` only. Queries, keys and values of one attention share a quantizer, unless
+    the quantizer's module says `SPLITS_ATTENTION`.
     """
     if not run.is_quantized:
         return model
     module = import_module(f"sweep.quantizers.{run.quantizer}")
+    splits = getattr(module, "SPLITS_ATTENTION", False)
     weights = list(layer_weights(model))
-    for number, (layer, name) in enumerate(weights):
+    for number, (layer, name, is_attention) in enumerate(weights):
         is_end = number in (0, len(weights) - 1)
         bits, act_bits = (_bits(b, run.first_last if is_end else "b") for b in (run.bits, run.act_bits))
         if bits != FULL_PRECISION:
-            quantizer = module.weight_quantizer(run, getattr(layer, name).detach(), bits, number)
+            parts = getattr(layer, name).detach().chunk(3 if is_attention and splits else 1)
+            quantizers = [module.weight_quantizer(run, part, bits, number) for part in parts]
+            quantizer = Parts(quantizers) if len(parts) > 1 else quantizers[0]
             parametrize.register_parametrization(layer, name, quantizer)
         if act_bits != FULL_PRECISION and (number or run.quantize_images):
             quantize_input(layer, module.activation_quantizer(run, act_bits))
@@ -42,12 +46,14 @@ def quantize_input(layer: nn.Module, quantizer: Quantizer) -> None:
     layer.register_forward_pre_hook(_quantize_input)
 
 
-def layer_weights(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
-    """Layers whose weights can be quantized, and the names of these."""
-    for module in model.modules():
+def layer_weights(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
+    """Layers whose weights can be quantized, the names of these, and whether queries, keys and values are in one."""
+    path: str
+    module: nn.Module
+    for path, module in model.named_modules():
         for kind, name in WEIGHT_OF.items():
             if isinstance(module, kind):
-                yield module, name
+                yield module, name, bool(kind is nn.MultiheadAttention or path.endswith(".qkv"))
 
 
 def _bits(bits: int, first_last: str) -> int:

@@ -1,7 +1,7 @@
 """The search space: the grid's axes with their values, some of which an interval replaces."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,7 +10,8 @@ from sweep.config import RunConfig, check_value, identity, make_run
 from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
 
 Values = Mapping[str, Any]
-FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k", "rho", "beta")
+FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k", "rho", "beta",
+          "temperature", "hard_label_share", "bin_regularization")  # fmt: skip
 
 
 class Suggests(Protocol):
@@ -66,6 +67,7 @@ class Space:
     axes: tuple[Axis, ...]
     intervals: tuple[Interval, ...]
     bases: Mapping[tuple[str, ...], Values]
+    named: Callable[[Values], dict[str, Any]] = dict  # finds the exact names of given weights
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", tuple(in_order_of_dependence(self.axes)))
@@ -77,13 +79,13 @@ class Space:
             point[interval.name] = interval.suggest(trial)
         for axis in self.axes:
             point[axis.name] = _choose(axis, point, trial)
-        return point
+        return self.named(point)
 
     def corners(self) -> Iterator[dict[str, Any]]:
         """The points of the product, with the two ends of every interval."""
         ends = [fixed_axis(interval.name, [interval.low, interval.high]) for interval in self.intervals]
         for base in self.bases.values():
-            yield from expand([*self.axes, *ends], base)
+            yield from map(self.named, expand([*self.axes, *ends], base))
 
     def parameters(self, run: RunConfig) -> dict[str, Any] | None:
         """What a trial would have chosen to get `run`; None where it is no point of the space."""

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 from sweep.checks import ConfigError
 from sweep.config import check_value
 from sweep.execute import describe_all
+from sweep.given import GivenWeights
 from sweep.grid import AXES, GROUPS, parse_axes
 from sweep.search.options import make_options
 from sweep.search.space import Interval, Space, make_interval
@@ -40,8 +41,10 @@ class OptunaSweeper(PlanSweeper):
         bases = {
             choice: {**base, "data_sha256": facts[source_of(base).name].sha256} for choice, base in compositions.items()
         }
-        space = Space(groups, tuple(axis for axis in axes if axis not in groups), tuple(intervals.values()), bases)
-        search(Problem(space, options, settings_of(first), sources, facts), self._launcher)
+        settings = settings_of(first)
+        others = tuple(axis for axis in axes if axis not in groups)
+        space = Space(groups, others, tuple(intervals.values()), bases, GivenWeights(settings, facts).named)
+        search(Problem(space, options, settings, sources, facts), self._launcher)
 
 
 def command_line_intervals(overrides: Sequence[Override]) -> dict[str, Interval]:

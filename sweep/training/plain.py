@@ -7,20 +7,22 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sweep.config import FULL_PRECISION, RunConfig
 from sweep.cost import evaluated_epochs
-from sweep.data.device import EpochBatches, ImageData
+from sweep.data.device import Crops, EpochBatches, ImageData
 from sweep.models import build_model
 from sweep.quantizers import initialize_activations, keep_positive, positive_parameters, quantize
 from sweep.training.checkpoint import load_checkpoint, save_tensors
 from sweep.training.evaluate import evaluate
+from sweep.training.given import load_given, read_weights
 from sweep.training.graph import graph_memory, replayed
+from sweep.training.objectives import Objective
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
+from sweep.training.teachers import SoftLabels, soft_labels
 from sweep.training.updates import make_updates
 from sweep.training.updates.base import Update
 
@@ -28,9 +30,14 @@ from sweep.training.updates.base import Update
 class PlainTraining:
     """One run in training. `train` below drives it."""
 
-    def __init__(self, run: RunConfig, data: ImageData, device: torch.device) -> None:
+    def __init__(
+        self, run: RunConfig, data: ImageData, device: torch.device, given: dict[str, Tensor] | None = None
+    ) -> None:
+        """`given`: initial weights in place of random ones."""
         self.run, self.data, self.device = run, data, device
         model = initial_model(run, data)
+        if given is not None:
+            load_given(model, given, run, data.channels, data.classes, data.image_size)
         self.parameters = sum(p.numel() for p in model.parameters())
         self.master = master_dtype(run.precision)
         model = quantize(model, run).to(device, self.master, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,12 +96,14 @@ class PlainTraining:
 class _Epochs:
     """Trains a `PlainTraining`, epoch by epoch; on a GPU a step is captured once and replayed."""
 
-    def __init__(self, training: PlainTraining, keep_best: bool) -> None:
+    def __init__(self, training: PlainTraining, keep_best: bool, soft_labels: SoftLabels | None = None) -> None:
         self.training, self._keep_best = training, keep_best
         run, device = training.run, training.device
         set_tf32(run.precision)
         self._evaluated = set(evaluated_epochs(run))
-        self._batches = EpochBatches(training.data, [run.seed], run.batch_size)
+        self._objective = Objective(run, training.model, soft_labels)
+        crops = Crops(run.crops, run.crop_pool, run.epochs)
+        self._batches = EpochBatches(training.data, [run.seed], run.batch_size, crops)
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
         can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
         memory, updates = graph_memory(device) if can_capture else None, training.updates
@@ -122,6 +131,7 @@ class _Epochs:
         training, progress = self.training, self.training.progress
         set_learning_rate(training.optimizer, learning_rate(training.run, progress.epoch))
         self._batches.start(progress.epoch, progress.step)
+        self._objective.start(progress.epoch)
         sizes = self._batches.sizes
         while progress.step < len(sizes) and not progress.diverged:
             update = training.updates.at(progress.epoch * len(sizes) + progress.step)
@@ -134,15 +144,15 @@ class _Epochs:
 
     def _step(self, update: Update, size: int) -> None:
         training = self.training
-        images, labels = self._batches.next(size)
-        loss = update(self._loss, images[0], labels[0])
+        batch = self._batches.next_batch(size)
+        loss = update(self._loss, batch.images[0], self._objective.targets(batch))
         if training.positive:
             training.clamped += keep_positive(training.positive)
         training.loss_sum += loss * size
 
-    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Mean over the batch, in nats."""
-        return F.cross_entropy(self._logits(self.training.model, images), labels)
+    def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Mean over these images of a batch, in nats; their `targets` are those of the objective."""
+        return self._objective(self._logits(self.training.model, images), targets)
 
     def _end_epoch(self) -> None:
         training, progress = self.training, self.training.progress
@@ -175,9 +185,11 @@ def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainO
     uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
     those of the checkpoint.
     """
-    training = PlainTraining(run, data, device)
+    given = read_weights(options.initial_weights) if options.initial_weights else None
+    training = PlainTraining(run, data, device, given)
     resume(training, options)
-    epochs = _Epochs(training, keep_best=options.weights is not None)
+    labels = soft_labels(options.teacher, run, data, device, options.code) if options.teacher else None
+    epochs = _Epochs(training, options.weights is not None, labels)
     clock = _Clock(training, options)
     reported = report(training, options, 0)
     while not training.ended:

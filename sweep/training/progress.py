@@ -9,6 +9,7 @@ from typing import Any
 from sweep.config import RunConfig
 from sweep.data.device import ImageData
 from sweep.training.evaluate import Evaluation
+from sweep.training.teachers import TeacherSource
 
 Record = dict[str, float | int | None]  # one epoch of a curve
 EVALUATED = ("train_loss", "train_acc", "test_loss", "test_acc")
@@ -26,6 +27,8 @@ class TrainOptions:
     checkpoint: Path | None = None
     checkpoint_seconds: float = 60
     weights: Path | None = None  # where the initial and the best weights are kept
+    initial_weights: Path | None = None  # those that the run names, if they are not random
+    teacher: TeacherSource | None = None  # that the run names, if it has one
     stop: Callable[[], bool] = lambda: False
     on_evaluation: Callable[[Mapping[str, float | int | None]], None] = lambda record: None
 

@@ -45,7 +45,7 @@ class Bypass:
 
     def __init__(self, model: nn.Module) -> None:
         self._is_on = False
-        for layer, name in layer_weights(model):
+        for layer, name, _ in layer_weights(model):
             quantizer, _ = quantizer_and_weight(layer, name)
             if quantizer is not None:
                 quantizer.register_forward_hook(self._instead)

@@ -87,7 +87,7 @@ class Perturbation:
     def __init__(self, run: RunConfig, model: nn.Module) -> None:
         self._rho = run.rho
         after = run.saq_case if run.saq_case != 2 else 0
-        self._perturbed = [_perturbed(layer, name, after) for layer, name in layer_weights(model)]
+        self._perturbed = [_perturbed(layer, name, after) for layer, name, _ in layer_weights(model)]
         self._perturbed += [InPlace(parameter) for parameter in _others(run, model)]
         self._positive = positive_parameters(model) if run.perturb_clips else []
 
@@ -135,7 +135,7 @@ def quantizer_and_weight(layer: nn.Module, name: str) -> tuple[Quantizer | None,
 
 def _others(run: RunConfig, model: nn.Module) -> Iterator[nn.Parameter]:
     """The parameters that are perturbed besides the weights."""
-    weights = {id(quantizer_and_weight(layer, name)[1]) for layer, name in layer_weights(model)}
+    weights = {id(quantizer_and_weight(layer, name)[1]) for layer, name, _ in layer_weights(model)}
     for module in model.modules():
         if isinstance(module, Quantizer):
             is_perturbed = run.perturb_clips
