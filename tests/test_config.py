@@ -61,7 +61,8 @@ OTHER = {
     "base_width": 3, "width": 3, "depth": 3, "bits": 8, "first_last": "8", "step_size_weight_decay": True,
     "optimizer": "rmsprop", "lr": 0.2, "weight_decay": 0.3, "momentum": 0.5, "epochs": 4, "batch_size": 32,
     "milestones": [2], "lr_gamma": 0.5, "eval_every_epochs": 2, "eval_every_epochs_late": 2, "precision": "bf16",
-    "seed": 7, "act_bits": 8, "lr_decay": "cosine", "model": "resnet20",
+    "seed": 7, "act_bits": 8, "lr_decay": "cosine", "model": "resnet20", "initial_weights": f"run:{'a' * 64}",
+    "teacher": f"file:{'a' * 64}",
 }  # fmt: skip
 ACTS = {"act_bits": 4, "pact_alpha": 10.0}
 LSQ_ACTS = {"act_bits": 4}
@@ -73,6 +74,8 @@ OF_QUANTIZERS: dict[str, tuple[str, object, object]] = {
     "tempering_c": ("noise_tempering", 0.3, 0.2),
     "tempering_k": ("noise_tempering", 20.0, 50.0),
     "diffq_noise": ("diffq", "uniform", "normal"),
+    "bin_regularization": ("lsq_plus", 0.01, 0.0),
+    "bin_regularization_start": ("vvtq", 0.25, 0.5),
 }
 SAQ = {"rule": "saq", "saq_case": 2, "rho": 0.1, "tau": 4, "beta": 0.7}
 # Two values of what the rule saq reads.
@@ -82,6 +85,11 @@ OF_RULES: dict[str, tuple[object, object]] = {
     "perturb_biases": (False, True), "perturb_norms": (False, True), "perturb_clips": (False, True),
     "bn_statistics": ("first", "both"), "m_sharpness": (0, 32),
 }  # fmt: skip
+OF_TEACHERS = {
+    "teacher_model": "resnet20", "teacher_labels": "cached", "soft_label_classes": 5, "temperature": 2.0,
+    "hard_label_share": 0.5,
+}  # fmt: skip
+OF_CROPS = {"crops": 2, "crop_pool": 4}
 OF_ACTS = ("act_grad_scale", "quantize_images", "pact_alpha")
 EACH_QUANTIZER = {
     "lsq": tiny_run(),
@@ -90,6 +98,7 @@ EACH_QUANTIZER = {
     "pact": tiny_run(quantizer="pact", bits=32, **ACTS),
     "dorefa_pact": tiny_run(quantizer="dorefa_pact", **ACTS),
     "saq": tiny_run(quantizer="saq"),
+    "vvtq": tiny_run(quantizer="vvtq"),
     "noise_tempering": tiny_run(quantizer="noise_tempering", tempering_c=0.2, tempering_k=50),
     "diffq": tiny_run(quantizer="diffq", diffq_noise="normal"),
 }
@@ -101,7 +110,21 @@ def test_every_hyperparameter_is_part_of_the_id(name: str) -> None:
 
 
 def test_all_hyperparameters_are_tested() -> None:
-    assert set(OTHER) | set(OF_QUANTIZERS) | set(OF_RULES) == set(RUN_FIELDS) - {"quantizer", "rule"}
+    assert {*OTHER, *OF_QUANTIZERS, *OF_RULES, *OF_TEACHERS, *OF_CROPS} == set(RUN_FIELDS) - {"quantizer", "rule"}
+
+
+@pytest.mark.parametrize("name", OF_TEACHERS)
+def test_a_hyperparameter_of_distillation_is_part_of_the_id_with_a_teacher_only(name: str) -> None:
+    with_teacher = {"teacher": OTHER["teacher"], "augmentation": "none"}
+    assert tiny_run(**with_teacher, **{name: OF_TEACHERS[name]}).run_id != tiny_run(**with_teacher).run_id
+    assert tiny_run(**{name: OF_TEACHERS[name]}).run_id == tiny_run().run_id
+
+
+@pytest.mark.parametrize("name", OF_CROPS)
+def test_crops_are_part_of_the_id_where_they_differ(name: str) -> None:
+    crops = {"augmentation": "crop", "epochs": 4, name: OF_CROPS[name]}
+    assert tiny_run(**crops).run_id != tiny_run(**crops | {name: UNLESS[name]}).run_id
+    assert tiny_run(augmentation="none", crop_pool=4).run_id == tiny_run(augmentation="none").run_id
 
 
 def test_every_quantizer_is_part_of_the_id() -> None:
@@ -112,7 +135,8 @@ def test_every_quantizer_is_part_of_the_id() -> None:
 @pytest.mark.parametrize("name", OF_QUANTIZERS)
 def test_a_hyperparameter_of_other_quantizers_is_not_part_of_the_id(name: str) -> None:
     quantizer, value, other = OF_QUANTIZERS[name]
-    settings = {"quantizer": quantizer, "tempering_c": 0.2} | (LSQ_ACTS if name in OF_ACTS else {})
+    settings = {"quantizer": quantizer, "tempering_c": 0.2, "bin_regularization": 0.01}
+    settings |= LSQ_ACTS if name in OF_ACTS else {}
     settings.pop(name, None)
     assert tiny_run(**settings, **{name: value}).run_id != tiny_run(**settings, **{name: other}).run_id
     assert tiny_run(quantizer="dorefa", **{name: value}).run_id == tiny_run(quantizer="dorefa").run_id
@@ -175,12 +199,11 @@ def test_a_run_of_an_earlier_version_reads_as_one_of_today() -> None:
 @pytest.mark.parametrize(
     ("changes", "can_join"),
     [
-        ({}, True),
-        ({"bits": 32}, True),
-        ({"act_bits": 8}, False),
-        ({"quantizer": "dorefa"}, False),
-        ({"rule": "sam"}, False),
-        ({"rho": 0.1}, True),
+        ({}, True), ({"bits": 32}, True), ({"act_bits": 8}, False), ({"quantizer": "dorefa"}, False),
+        ({"rule": "sam"}, False), ({"rho": 0.1}, True),
+        ({"initial_weights": OTHER["initial_weights"]}, False), ({"teacher": OTHER["teacher"]}, False),
+        ({"augmentation": "crop", "crops": 2}, False), ({"augmentation": "crop", "crop_pool": 2}, False),
+        ({"bin_regularization": 0.01}, False), ({"augmentation": "resized_crop_flip"}, True),
     ],
 )
 def test_the_array_engine_knows_nin_with_lsq_weights(changes: dict[str, object], can_join: bool) -> None:
@@ -231,6 +254,24 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"quantizer": "diffq", "act_bits": 4}, r"act_bits=4 with quantizer=diffq, .* activations: .* lsq, .*pact"),
         ({"quantizer": "dorefa_pact", "act_bits": 4}, r"pact_alpha=0 with quantizer=dorefa_pact: allowed is a number"),
         ({"quantizer": "diffq"}, r"diffq_noise=none with quantizer=diffq: allowed are normal, uniform"),
+        ({"bin_regularization": 1, "bin_regularization_start": 1}, r"start=1.0: allowed is a share .* to below 1"),
+        ({"initial_weights": "trained"}, r"initial_weights=trained: allowed are random, full_precision, pretrained, file"),
+        ({"initial_weights": "run:xyz"}, r"initial_weights=run:xyz: allowed are random"),
+        ({"teacher": "random"}, r"teacher=random: allowed are none, full_precision"),
+        ({"teacher": "full_precision"}, r"teacher=full_precision: which weights that are depends on a results direct"),
+        ({"teacher": OTHER["teacher"], "hard_label_share": 1}, r"hard_label_share=1.0: allowed is a number from 0 to"),
+        (
+            {"teacher": OTHER["teacher"], "teacher_labels": "cached", "augmentation": "crop"},
+            r"teacher_labels=cached with crop_pool=0: every epoch has new crops",
+        ),
+        (
+            {"teacher": OTHER["teacher"], "teacher_model": "wide_resnet"},
+            r"teacher_model=wide_resnet: a file does not say its width, depth; give such a teacher as a run",
+        ),
+        ({"crops": 2}, r"crops=2 with augmentation=none: all crops of an image would be the same"),
+        ({"crops": 3, "augmentation": "crop"}, r"crops=3: batch_size=64 is no multiple of it"),
+        ({"crops": 4, "augmentation": "crop"}, r"crops=4: the last 4 epochs have one crop .* allowed are more than 4"),
+        ({"crops": 2, "crop_pool": 3, "augmentation": "crop"}, r"crop_pool=3: allowed are 0 and multiples of crops=2"),
         ({"diffq_noise": "laplace"}, r"diffq_noise=laplace: allowed are none, normal, uniform"),
         ({"tempering_c": -1}, r"tempering_c=-1: allowed is a number from 0"),
         ({"act_grad_scale": "layer"}, r"act_grad_scale=layer: allowed are sample, batch"),
@@ -277,7 +318,7 @@ def test_impossible_values(changes: dict[str, object], message: str) -> None:
 SETTINGS = {
     "results_dir": "r", "device": "cpu", "engine": "auto", "kernels": "torch", "array_size": 0, "gpu_memory_gb": 0,
     "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
-    "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
+    "initial_weights_file": "", "teacher_file": "", "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
     "stop_after_same_error": 5,
 }  # fmt: skip

@@ -11,7 +11,7 @@ from sweep.config import FULL_PRECISION, RunConfig
 from sweep.quantizers.base import Parts, Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
-WEIGHT_OF = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
+WEIGHT_OF: dict[type[nn.Module], str] = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
 
 
 def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
@@ -53,7 +53,7 @@ def layer_weights(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
     for path, module in model.named_modules():
         for kind, name in WEIGHT_OF.items():
             if isinstance(module, kind):
-                yield module, name, bool(kind is nn.MultiheadAttention or path.endswith(".qkv"))
+                yield module, name, kind is nn.MultiheadAttention or path.endswith(".qkv")
 
 
 def _bits(bits: int, first_last: str) -> int:

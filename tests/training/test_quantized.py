@@ -26,6 +26,7 @@ CASES: dict[str, dict[str, Any]] = {
     "pact": {"quantizer": "pact", "bits": 32, **ACTS},
     "dorefa_pact": {"quantizer": "dorefa_pact", **ACTS},
     "saq": {"quantizer": "saq", "act_bits": 4, "first_last": "8"},
+    "vvtq": {"quantizer": "vvtq", "act_bits": 4, "act_grad_scale": "batch", "bin_regularization": 0.01},
     "noise_tempering": TEMPERING,
     "diffq": {"quantizer": "diffq", "diffq_noise": "normal"},
 }  # fmt: skip
@@ -64,7 +65,7 @@ def test_lsq_at_32_bits_is_no_quantizer(digit_arrays: ImageArrays) -> None:
 
 
 @pytest.mark.parametrize("calls", [1, 6, 12])  # in the first epoch, later, at the very end
-@pytest.mark.parametrize("name", ["noise_tempering", "diffq", "lsq, images, N of the batch", "dorefa_pact"])
+@pytest.mark.parametrize("name", ["noise_tempering", "diffq", "vvtq", "lsq, images, N of the batch", "dorefa_pact"])
 def test_interrupted_and_resumed_equals_uninterrupted(
     name: str, calls: int, digit_arrays: ImageArrays, tmp_path: Path, stop_after: StopAfter
 ) -> None:
