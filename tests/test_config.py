@@ -199,11 +199,18 @@ def test_a_run_of_an_earlier_version_reads_as_one_of_today() -> None:
 @pytest.mark.parametrize(
     ("changes", "can_join"),
     [
-        ({}, True), ({"bits": 32}, True), ({"act_bits": 8}, False), ({"quantizer": "dorefa"}, False),
-        ({"rule": "sam"}, False), ({"rho": 0.1}, True),
-        ({"initial_weights": OTHER["initial_weights"]}, False), ({"teacher": OTHER["teacher"]}, False),
-        ({"augmentation": "crop", "crops": 2}, False), ({"augmentation": "crop", "crop_pool": 2}, False),
-        ({"bin_regularization": 0.01}, False), ({"augmentation": "resized_crop_flip"}, True),
+        ({}, True),
+        ({"bits": 32}, True),
+        ({"act_bits": 8}, False),
+        ({"quantizer": "dorefa"}, False),
+        ({"rule": "sam"}, False),
+        ({"rho": 0.1}, True),
+        ({"initial_weights": OTHER["initial_weights"]}, False),
+        ({"teacher": OTHER["teacher"]}, False),
+        ({"augmentation": "crop", "crops": 2}, False),
+        ({"augmentation": "crop", "crop_pool": 2}, False),
+        ({"bin_regularization": 0.01}, False),
+        ({"augmentation": "resized_crop_flip"}, True),
     ],
 )
 def test_the_array_engine_knows_nin_with_lsq_weights(changes: dict[str, object], can_join: bool) -> None:
@@ -255,7 +262,10 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"quantizer": "dorefa_pact", "act_bits": 4}, r"pact_alpha=0 with quantizer=dorefa_pact: allowed is a number"),
         ({"quantizer": "diffq"}, r"diffq_noise=none with quantizer=diffq: allowed are normal, uniform"),
         ({"bin_regularization": 1, "bin_regularization_start": 1}, r"start=1.0: allowed is a share .* to below 1"),
-        ({"initial_weights": "trained"}, r"initial_weights=trained: allowed are random, full_precision, pretrained, file"),
+        (
+            {"initial_weights": "trained"},
+            r"initial_weights=trained: allowed are random, full_precision, pretrained, file",
+        ),
         ({"initial_weights": "run:xyz"}, r"initial_weights=run:xyz: allowed are random"),
         ({"teacher": "random"}, r"teacher=random: allowed are none, full_precision"),
         ({"teacher": "full_precision"}, r"teacher=full_precision: which weights that are depends on a results direct"),
@@ -318,7 +328,8 @@ def test_impossible_values(changes: dict[str, object], message: str) -> None:
 SETTINGS = {
     "results_dir": "r", "device": "cpu", "engine": "auto", "kernels": "torch", "array_size": 0, "gpu_memory_gb": 0,
     "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
-    "initial_weights_file": "", "teacher_file": "", "keep_weights": False, "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
+    "initial_weights_file": "", "teacher_file": "", "keep_weights": False,
+    "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
     "stop_after_same_error": 5,
 }  # fmt: skip

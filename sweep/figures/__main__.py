@@ -17,7 +17,8 @@ from sweep.figures.step_sizes import draw_step_sizes
 from sweep.measures.config import FORMS
 from sweep.tables.flatness import MEASURE_SETTING
 from sweep.tables.generalization import SETTING
-from sweep.tables.select import MEASURE_KEYS, narrow, narrow_measures, planned_and_stored, stored_measures
+from sweep.tables.select import MEASURE_KEYS, narrow, narrow_measures, stored_measures
+from sweep.tables.sources import runs_of_tables
 
 ARGUMENTS = {"figure": "all", "results_dir": "results", "sweep": "", "output": ""}
 
@@ -37,7 +38,7 @@ def main() -> None:
 def measured_runs(given: dict[str, str]) -> pd.DataFrame:
     """One line per measured run, with its row and its measurement; raises `ConfigError` where settings are mixed."""
     results_dir = Path(given["results_dir"])
-    runs = planned_and_stored(results_dir, given["sweep"])
+    runs = runs_of_tables(results_dir, given["sweep"])
     runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
     measures = narrow_measures(stored_measures(results_dir), runs, {k: given[k] for k in MEASURE_KEYS if given[k]})
     both = runs.merge(measures, on="run_id", suffixes=("", "_of_measure"))

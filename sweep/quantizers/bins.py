@@ -45,7 +45,7 @@ def _variances(values: Tensor, bins: Tensor, count: int) -> Tensor:
     """Unbiased variance of the values in each of `count` bins; 0 where there are fewer than two."""
     zeros = values.new_zeros(count)
     sizes = zeros.index_add(0, bins, torch.ones_like(values))
-    means = zeros.index_add(0, bins, values) / sizes.clamp(min=1)
+    means = zeros.index_add(0, bins, values.detach()) / sizes.clamp(min=1)  # has no gradient: distances to it sum to 0
     squares = zeros.index_add(0, bins, (values - means[bins]).square())
     return squares / (sizes - 1).clamp(min=1)
 

@@ -11,7 +11,11 @@ from sweep.config import FULL_PRECISION, RunConfig
 from sweep.quantizers.base import Parts, Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
-WEIGHT_OF: dict[type[nn.Module], str] = {nn.Conv2d: "weight", nn.Linear: "weight", nn.MultiheadAttention: "in_proj_weight"}
+WEIGHT_OF: dict[type[nn.Module], str] = {
+    nn.Conv2d: "weight",
+    nn.Linear: "weight",
+    nn.MultiheadAttention: "in_proj_weight",
+}
 
 
 def quantize(model: nn.Module, run: RunConfig) -> nn.Module:

@@ -18,14 +18,8 @@ from sweep.tables.flatness import METRICS, flatness_table
 from sweep.tables.formats import STYLES, csv, write_parquet
 from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, add_published_flatness
-from sweep.tables.select import (
-    MEASURE_KEYS,
-    narrow,
-    narrow_measures,
-    planned_and_stored,
-    stored_measures,
-    with_measures,
-)
+from sweep.tables.select import MEASURE_KEYS, narrow, narrow_measures, stored_measures, with_measures
+from sweep.tables.sources import runs_of_tables
 from sweep.tables.studies import study_table
 
 FORMATS = (*STYLES, "csv", "parquet")
@@ -54,7 +48,7 @@ def _table(given: dict[str, str]) -> tuple[pd.DataFrame, dict[str, Callable[[pd.
     """The table and how it is written as text."""
     results_dir, number, study = Path(given["results_dir"]), given["table"], given["study"]
     spec = study_table_of(study) if study else None
-    runs = planned_and_stored(results_dir, given["sweep"], study)
+    runs = runs_of_tables(results_dir, given["sweep"], study)
     runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
     if spec and not spec.number:
         runs = with_measures(runs, results_dir, [metric.column for metric in spec.metrics])

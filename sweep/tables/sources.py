@@ -1,0 +1,49 @@
+"""What tables call weights that are another run's: those of every run in a grid differ, but not in kind."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.config import FULL_PRECISION
+from sweep.tables.generalization import PRECISION, SETTING
+from sweep.tables.select import planned_and_stored
+from sweep.transfer import RUN, TRANSFER, kind_of
+
+KEYS = ("initial_weights", "teacher")
+COMPARED = tuple(name for name in SETTING if name not in TRANSFER)
+
+
+def runs_of_tables(results_dir: Path, sweep: str, study: str = "") -> pd.DataFrame:
+    """As `planned_and_stored`, with what runs start from and learn from described; raises `ConfigError`."""
+    runs = planned_and_stored(results_dir, sweep, study)
+    return with_sources_described(runs, planned_and_stored(results_dir) if sweep or study else runs)
+
+
+def with_sources_described(runs: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """`runs` with `run:ID` as what the run of that ID, one of `known`, is beside the run that has it.
+
+    Its precision, and the settings that it has and the other has not; what tables average over is left out. An ID that
+    is not known stays.
+    """
+    rows = known.set_index("run_id")
+    described = {
+        key: [_described(run[key], run, rows) for _, run in runs.iterrows()] for key in KEYS if _any(runs[key])
+    }
+    return runs.assign(**described)
+
+
+def _any(names: "pd.Series[str]") -> bool:
+    return bool(names.str.startswith(f"{RUN}:").any())
+
+
+def _described(name: str, run: pd.Series, rows: pd.DataFrame) -> str:
+    run_id = name.partition(":")[2]
+    if kind_of(name) != RUN or run_id not in rows.index:
+        return name
+    source = rows.loc[run_id]
+    precision = (
+        [] if source["bits"] == source["act_bits"] == FULL_PRECISION else [f"{n}={source[n]}" for n in PRECISION]
+    )
+    others = [f"{n}={source[n]}" for n in COMPARED if source[n] != run[n]]
+    nested = [f"{key}={source[key]}" for key in KEYS if source[key] not in ("random", "none")]
+    return " ".join(["run at full precision" if not precision else "run", *precision, *others, *nested])
