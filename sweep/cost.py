@@ -10,6 +10,7 @@ from sweep.architectures import ARCHITECTURES
 from sweep.architectures.layers import Layers
 from sweep.config import RUN_FIELDS, RunConfig, can_join_array
 from sweep.rules import passes
+from sweep.transfer import NO_TEACHER
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
     speed = SPEEDS[kind]
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
-    trained = run.epochs * train * passes(run.rule, run.grad_source, run.tau)
-    images = trained * (1 + BACKWARD) + len(evaluated_epochs(run)) * (train + test)
+    teacher = 1 if run.teacher != NO_TEACHER and run.teacher_labels == "live" else 0  # as if it were as large
+    trained = run.epochs * train * (passes(run.rule, run.grad_source, run.tau) * (1 + BACKWARD) + teacher)
+    images = trained + len(evaluated_epochs(run)) * (train + test)
     return steps * speed.step_s + images * macs_per_image(run, facts) / speed.macs_per_s
 
 

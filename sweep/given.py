@@ -13,11 +13,12 @@ from sweep.architectures import ARCHITECTURES, SIZES
 from sweep.checks import ConfigError, allowed
 from sweep.config import FULL_PRECISION, RUN_FIELDS, RunConfig, make_run
 from sweep.cost import DataFacts
-from sweep.rows import stored
+from sweep.rows import run_of_row, stored
 from sweep.settings import Settings
 from sweep.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
 
 Values = Mapping[str, Any]
+NOT_ARGUMENTS = (f"++{TWIN}.", "hydra/sweeper=", "++hydra.sweeper.")  # of the command that trains twins
 NOT_OF_TWINS = {
     "act_bits",
     "crops",
@@ -112,26 +113,38 @@ class GivenWeights:
             if name in (RANDOM, NO_TEACHER):
                 continue
             network = teacher_run(run, self._runs) if key == "teacher" else run
-            combination = (key, name, run.dataset, network.model, *(getattr(network, size) for size in SIZES))
-            if combination not in self._fitting:
-                self._check_file(key, name, network, run.dataset)
-                self._fitting.add(combination)
+            if network.dataset != run.dataset:
+                raise ConfigError(
+                    f"{key}={name[:16]} was trained on {network.dataset}, and does not know {run.dataset}"
+                )
+            combination = (key, name, *_built_of(network))
+            if combination not in self._fitting and not self._is_of(name, network):
+                self._check_file(key, name, network)
+            self._fitting.add(combination)
 
-    def _check_file(self, key: str, name: str, network: RunConfig, dataset: str) -> None:
+    def _is_of(self, name: str, network: RunConfig) -> bool:
+        """Whether weights are known to be of such a network, without reading them."""
+        row = self._runs.get(name.partition(":")[2]) if kind_of(name) == RUN else None
+        return row is not None and _built_of(run_of_row(row)) == _built_of(network)
+
+    def _check_file(self, key: str, name: str, network: RunConfig) -> None:
         from sweep.training.given import fitting, float_weights, read_weights
 
         if kind_of(name) == PRETRAINED:
             fetch_pretrained(name.partition(":")[2])
         path = given_path(key, name, self._settings)
         assert path is not None
-        if network.dataset != dataset:
-            raise ConfigError(f"{key}={name[:16]}: it was trained on {network.dataset}, and does not know {dataset}")
-        facts, weights = self._facts[dataset], float_weights(read_weights(path))
+        facts, weights = self._facts[network.dataset], float_weights(read_weights(path))
         shape = (facts.channels, facts.classes, (facts.height, facts.width))
         try:
             fitting(weights, network, *shape, needs_head=key == "teacher")
         except ConfigError as error:
             raise ConfigError(f"{key}={name[:16]}: the tensors of {path} {error}") from None
+
+
+def _built_of(run: RunConfig) -> tuple[object, ...]:
+    """What the shapes of a network's tensors follow from."""
+    return run.dataset, run.model, *(getattr(run, size) for size in SIZES)
 
 
 def _pretrained(key: str, point: Values) -> str:
@@ -145,9 +158,9 @@ def _pretrained(key: str, point: Values) -> str:
 
 def _twin_command() -> str:
     """The user's own, for the runs at full precision."""
-    prefix = f"++{TWIN}."
+    prefix = NOT_ARGUMENTS[0]
     twin = [argument.removeprefix(prefix) for argument in sys.argv[1:] if argument.startswith(prefix)]
     twin = ["bits=32", *twin, "keep_weights=true"]
     replaced = {argument.partition("=")[0] for argument in twin} | NOT_OF_TWINS
-    own = [a for a in sys.argv[1:] if not a.startswith(prefix) and a.partition("=")[0] not in replaced]
+    own = [a for a in sys.argv[1:] if not a.startswith(NOT_ARGUMENTS) and a.partition("=")[0] not in replaced]
     return shlex.join(["python", "-m", "sweep.run", *own, *twin])

@@ -162,13 +162,14 @@ ELSEWHERE = tiny_run(bits=32, dataset="other")
             {"initial_weights": f"run:{WIDE.run_id}"},
             r"initial_weights=run:\w{12}: the tensors of .* do not fit model=nin",
         ),
-        ({"teacher": f"run:{ELSEWHERE.run_id}"}, r"it was trained on other, and does not know digits"),
+        ({"teacher": f"run:{ELSEWHERE.run_id}"}, r"teacher=run:\w{12} was trained on other, and does not know digits"),
     ],
 )
 def test_what_cannot_be_given(
     point: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments = ["sweep.run", "-m", "lr=0.1", "seed=4", "bits=2,4", "initial_weights=full_precision", "crops=2"]
+    arguments += ["hydra/sweeper=optuna", "++hydra.sweeper.n_trials=3"]
     monkeypatch.setattr(sys, "argv", [*arguments, "++full_precision.epochs=7"])
     for each in (KEPT, WIDE, ELSEWHERE):
         keep(tmp_path, each)

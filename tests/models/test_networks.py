@@ -12,6 +12,8 @@ from sweep.config import RunConfig
 from sweep.cost import DataFacts, macs_per_image
 from sweep.models import build_model
 from sweep.models.cifar_resnet import PaddingShortcut
+from sweep.training.given import shapes_of
+from sweep.vision import torchvision
 from tests.conftest import tiny_run
 
 CIFAR = (32, 10)  # side of the images, classes
@@ -113,3 +115,15 @@ def test_option_a_keeps_every_other_pixel_and_pads_channels() -> None:
     assert out.shape == (2, 6, 3, 3)
     assert torch.equal(out[:, 1:4], images[:, :, [0, 2, 4]][..., [0, 2, 4]])
     assert not out[:, [0, 4, 5]].any()
+
+
+@pytest.mark.parametrize("name", [name for name, each in ARCHITECTURES.items() if each.pretrained])
+def test_pretrained_weights_are_for_the_network(name: str) -> None:
+    """torchvision's own network for these weights has the tensors of ours, at its 1000 classes and 224 x 224."""
+    weights = torchvision.models.get_weight(ARCHITECTURES[name].pretrained)
+    builder = type(weights).__name__.removesuffix("_Weights").lower()
+    with torch.device("meta"):
+        theirs = torchvision.models.get_model(builder).state_dict()
+    ours = shapes_of(tiny_run(model=name), 3, 1000, (224, 224))
+    assert {key: tensor.shape for key, tensor in theirs.items()} == ours
+    assert len(weights.meta["categories"]) == 1000
