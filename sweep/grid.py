@@ -6,9 +6,10 @@ from typing import Any
 
 from sweep.checks import ConfigError, allowed, did_you_mean
 from sweep.config import RUN_FIELDS, check_value
+from sweep.transfer import TWIN
 
 GROUPS = ("dataset", "model", "quantizer", "optimizer", "rule", "schedule")  # config groups that can be swept
-AXES = tuple(sorted({*GROUPS, *RUN_FIELDS} - {"data_sha256"}))
+AXES = tuple(sorted({*GROUPS, *RUN_FIELDS, TWIN} - {"data_sha256"}))
 OTHERWISE = "otherwise"
 
 

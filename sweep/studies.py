@@ -12,6 +12,7 @@ from sweep.checks import ConfigError, allowed, did_you_mean
 STUDIES_DIR = PROJECT / "conf" / "study"
 LABELS = ("dataset", "model", "method", "precision", "option")  # what names a line of a published table
 PERCENT = 100
+FIRST = "_first"
 
 Names = Mapping[str, Mapping[str, Any]]  # printed name: the values of the runs that have it, the first that fits
 
@@ -45,7 +46,8 @@ class StudyTable:
 
 
 def known_studies() -> list[str]:
-    return sorted(path.stem for path in STUDIES_DIR.glob("*.yaml"))
+    """Those with a table; NAME_first trains what the runs of NAME start from."""
+    return sorted(path.stem for path in STUDIES_DIR.glob("*.yaml") if not path.stem.endswith(FIRST))
 
 
 def study_table_of(study: str) -> StudyTable:

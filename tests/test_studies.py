@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from sweep import measure, run
-from sweep.studies import known_studies, study_table_of
+from sweep.studies import FIRST, STUDIES_DIR, known_studies, study_table_of
 from sweep.tables import __main__ as tables
 from tests.inline import run_inline
 
 TINY = (
     "dataset=digits", "model=nin", "base_width=2", "width=1", "depth=2", "train_subset=128", "test_subset=64",
-    "epochs=1", "seed=0", "milestones=[]", "weight_decay=0",
+    "epochs=1", "seed=0",
 )  # fmt: skip
 QUICK = (
     "measure.noise_samples=1", "measure.restarts=1", "measure.ascent_steps=1", "measure.search_steps=1",
@@ -23,7 +23,10 @@ QUICK = (
 
 @pytest.mark.parametrize("study", known_studies())
 def test_it_runs_and_its_table_is_built(study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run_inline(run, monkeypatch, "-m", f"study={study}", *TINY, f"results_dir={tmp_path}")
+    names = [study, *([f"{study}{FIRST}"] if (STUDIES_DIR / f"{study}{FIRST}.yaml").exists() else [])]
+    weights = ["initial_weights=random"] if "pretrained" in (STUDIES_DIR / f"{study}.yaml").read_text() else []
+    for name in reversed(names):
+        run_inline(run, monkeypatch, "-m", f"study={name}", *TINY, *weights, f"results_dir={tmp_path}")
     rows = pd.read_parquet(tmp_path / "rows")
     assert (rows["study"] == study).all() and (rows["status"] == "finished").all()
     if study_table_of(study).after == "measure":

@@ -51,7 +51,8 @@ def _own(run: pd.Series, label: str) -> str:
         return network_name(run)
     if label == "dataset":
         return DATASETS.get(run["dataset"], str(run["dataset"]))
-    return str(run["quantizer"]) if label == "method" else ""
+    rule = "" if run["rule"] == "plain" else f" by {run['rule']}"
+    return f"{run['quantizer']}{rule}" if label == "method" else ""
 
 
 def _cell(group: pd.DataFrame, metric: Metric, labels: Mapping[str, str], published: "pd.Series[float]") -> Any:
@@ -65,7 +66,9 @@ def _cell(group: pd.DataFrame, metric: Metric, labels: Mapping[str, str], publis
 
 
 def _published(spec: StudyTable) -> "pd.Series[float]":
-    """By `LABELS` and the metric's name."""
+    """By `LABELS` and the metric's name; empty for a study that is not a paper's."""
+    if not spec.published:
+        return pd.Series(dtype=float)
     tidy = pd.read_csv(PROJECT / "results" / "published" / f"{spec.published}.csv", keep_default_na=False)
     values = pd.to_numeric(tidy.set_index([*LABELS, "metric"])["value"], errors="coerce")  # some cells are empty
     return values[~values.index.duplicated()]  # SAQ Table 3 has a damaged line twice

@@ -65,13 +65,12 @@ def _published(line: pd.Series, metric: Metric) -> str:
 def notes(table: pd.DataFrame, spec: StudyTable) -> list[str]:
     """What a reader must know before he compares."""
     same = [name for name in RUN_FIELDS if name in table and table[name].nunique() == 1]
-    found = [f"with {', '.join(f'{name}={table[name].iloc[0]}' for name in same)}"]
-    found.append(
-        f"published: results/published/{spec.published}.csv, all lines of the paper; ± standard error over seeds"
-    )
-    unlike = table["line_dataset"][table[[f"published_{m.title}" for m in spec.metrics]].isna().all(axis=1)].unique()
-    if len(unlike):
-        found.append(f"some lines of {', '.join(unlike)} have nothing published to stand beside")
+    found = [f"with {', '.join(f'{name}={table[name].iloc[0]}' for name in same)}", "± standard error over seeds"]
+    if spec.published:
+        found.append(f"published: results/published/{spec.published}.csv, all lines of the paper")
+        alone = table[[f"published_{metric.title}" for metric in spec.metrics]].isna().all(axis=1)
+        if alone.any():
+            found.append(f"{alone.sum()} lines have nothing published to stand beside")
     missing, failed = int(table["missing"].sum()), int(table["failed"].sum())
     if missing + failed:
         found.append(
