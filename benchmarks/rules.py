@@ -1,6 +1,6 @@
 """What a step of SAM and of SAQ costs beside a plain one of the same quantized network, on a CPU.
 
-    python -m benchmarks.rules [--repeats 5] [--steps 12] [--out benchmarks/rules-cpu.md]
+    python -m benchmarks.rules [--repeats 5] [--steps 12] [--network NAME] [--out benchmarks/rules-cpu.md]
 
 Every repeat trains each variant anew for `--steps` timed steps, a multiple of 4, one variant after the other, so that
 efficient training takes the perturbed gradient at a quarter of them. Seconds are the process's own (user and system,
@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 BATCH, TAU = 128, 4
 NETWORKS: dict[str, dict[str, Any]] = {
     "NiN 8x2, LSQ, 4-bit weights": {},
-    "ResNet-20, SAQ's quantizer, 4-bit weights and activations": {
+    "ResNet-20, SAQ, 4-bit weights and activations": {
         "model": "resnet20", "quantizer": "saq", "act_bits": 4, "first_last": "8",
     },
 }  # fmt: skip
@@ -115,13 +115,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=12)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--network", choices=NETWORKS, help="this one alone")
+    parser.add_argument("--out", type=Path, help="as markdown; else only printed")
     given = parser.parse_args()
     if given.steps % TAU:
         parser.error(f"--steps {given.steps}: allowed are multiples of {TAU}")
     torch.set_num_threads(1)
     sections = [head(), NOTES]
-    for network in NETWORKS:
+    for network in [given.network] if given.network else NETWORKS:
         sections.append(section(network, given.repeats, given.steps))
         print(sections[-1], flush=True)
     if given.out:
