@@ -41,9 +41,8 @@ def _described(name: str, run: pd.Series, rows: pd.DataFrame) -> str:
     if kind_of(name) != RUN or run_id not in rows.index:
         return name
     source = rows.loc[run_id]
-    precision = (
-        [] if source["bits"] == source["act_bits"] == FULL_PRECISION else [f"{n}={source[n]}" for n in PRECISION]
-    )
+    is_full = source["bits"] == source["act_bits"] == FULL_PRECISION
+    precision = [] if is_full else [f"{n}={source[n]}" for n in PRECISION]
     others = [f"{n}={source[n]}" for n in COMPARED if source[n] != run[n]]
-    nested = [f"{key}={source[key]}" for key in KEYS if source[key] not in ("random", "none")]
-    return " ".join(["run at full precision" if not precision else "run", *precision, *others, *nested])
+    nested = [f"{key}={kind_of(str(source[key]))}" for key in KEYS if source[key] != TRANSFER[key]]
+    return " ".join(["run at full precision" if is_full else "run", *precision, *others, *nested])
