@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from launchers.packs import Pack
 from launchers.progress import Tally
+from sweep.checks import ConfigError
 from sweep.plan import Plan
 from sweep.settings import Settings
 
@@ -40,7 +41,14 @@ class PlanLauncher(Launcher):
     def resolve(self, settings: Settings) -> Settings:
         """`settings` with the device and the engine that `auto` stands for; raises `ConfigError`."""
         device = self.device(settings)
-        engine = settings.engine if settings.engine != "auto" else "array" if device == "cuda" else "plain"
+        engine = settings.engine
+        if engine == "auto":
+            engine = "array" if device == "cuda" and settings.processes_per_run == 1 else "plain"
+        if engine == "array" and settings.processes_per_run > 1:
+            raise ConfigError(
+                f"engine=array with processes_per_run={settings.processes_per_run}: an array trains in one process; "
+                f"take engine=plain, or processes_per_run=1"
+            )
         return dataclasses.replace(settings, device=device, engine=engine)  # type: ignore[arg-type]
 
     @abstractmethod

@@ -29,7 +29,7 @@ WORKER_TIMEOUT_MIN = 60 * 24 * 365
 
 
 class LocalLauncher(PlanLauncher):
-    """Trains a plan on this machine: one worker per GPU, or per `threads` cores."""
+    """Trains a plan on this machine: one worker per GPU, or per `threads` cores, times `processes_per_run`."""
 
     def check(self, settings: Settings) -> None:
         if not settings.wait:
@@ -39,13 +39,18 @@ class LocalLauncher(PlanLauncher):
         gpus = visible_gpus()
         if settings.device == "cuda" and not gpus:
             raise ConfigError("device=cuda: no NVIDIA GPU is visible; device=cpu or device=auto trains without")
+        if gpus and settings.device != "cpu" and settings.processes_per_run > len(gpus):
+            raise ConfigError(
+                f"processes_per_run={settings.processes_per_run}: each needs a GPU of its own, and {len(gpus)} are "
+                f"visible"
+            )
         return "cuda" if gpus and settings.device != "cpu" else "cpu"
 
     def workers(self, settings: Settings) -> int:
         if settings.workers:
             return settings.workers
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
-        return max(1, slots)
+        return max(1, slots // settings.processes_per_run)
 
     def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
         if settings.device == "cuda":
@@ -72,6 +77,7 @@ class LocalExecutor:
 
     def __init__(self, slots: int, settings: Settings) -> None:
         self._gpus = visible_gpus() if settings.device == "cuda" else []
+        self._gpus_each = settings.processes_per_run
         self._free = list(range(slots))
         self._waiting: deque[Pack] = deque()
         self._workers: dict[int, _Worker] = {}  # by slot
@@ -88,9 +94,13 @@ class LocalExecutor:
                 found.append(Ended(worker.pack, KILLED, worker.log))
         while self._free and self._waiting:
             slot = self._free.pop()
-            gpu = self._gpus[slot % len(self._gpus)] if self._gpus else None
-            self._workers[slot] = _Worker(self._waiting.popleft(), gpu)
+            self._workers[slot] = _Worker(self._waiting.popleft(), self._gpus_of(slot))
         return found
+
+    def _gpus_of(self, slot: int) -> tuple[int, ...]:
+        if not self._gpus:
+            return ()
+        return tuple(self._gpus[(slot * self._gpus_each + i) % len(self._gpus)] for i in range(self._gpus_each))
 
     def finish(self, pack: Pack) -> None:
         """A worker ends by itself after its last run."""
@@ -119,11 +129,11 @@ class LocalExecutor:
 class _Worker:
     """One pack in a process."""
 
-    def __init__(self, pack: Pack, gpu: int | None) -> None:
+    def __init__(self, pack: Pack, gpus: tuple[int, ...]) -> None:
         self.pack = pack
         executor = submitit.LocalExecutor(folder=Path(pack.sweep_dir) / "logs")
-        gpus = {"gpus_per_node": 1, "visible_gpus": (gpu,)} if gpu is not None else {"gpus_per_node": 0}
-        executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **gpus)
+        own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
+        executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
         with _worker_environment(pack.settings.threads):
             self._job = executor.submit(run_pack, pack)
         self.log = Path(self._job.paths.stdout)

@@ -16,7 +16,8 @@ FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
 DECAYS = ("steps", "cosine")
 MODELS = tuple(ARCHITECTURES)
-AUGMENTATIONS = ("crop_flip", "crop", "flip", "resized_crop_flip", "resized_crop", "none")
+FILE_CROP_FLIP = "file_crop_flip"
+AUGMENTATIONS = ("crop_flip", "crop", "flip", "resized_crop_flip", "resized_crop", FILE_CROP_FLIP, "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
 THIRDS = "thirds"
@@ -71,7 +72,9 @@ class RunConfig:
     data_sha256: str = _doc("sha256 of the data files; empty where the name fixes the content")
     train_subset: int = _doc("images drawn from the training split, 0 for all")
     test_subset: int = _doc("images drawn from the test split, 0 for all")
-    augmentation: str = _doc("of training batches: crop_flip, crop (padding 4), flip, resized_crop(_flip) or none")
+    augmentation: str = _doc(
+        "of training batches: crop_flip, crop (padding 4), flip, resized_crop(_flip), file_crop_flip (of files) or none"
+    )
     model: str = _doc("network")
     base_width: int = _doc("channels of the first stage, of nin per unit of width; 1 where the network has no choice")
     width: int = _doc("width multiplier; 1 where the network has no choice")
@@ -169,10 +172,15 @@ def quantizes_weights_by_lsq(run: RunConfig) -> bool:
     return run.quantizer in ("lsq", "none") and run.act_bits == FULL_PRECISION
 
 
+def decodes_batches(run: RunConfig) -> bool:
+    """Whether the images of `run` are decoded from their files for every batch, instead of once for all."""
+    return run.augmentation == FILE_CROP_FLIP
+
+
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
     is_known = run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
-    return is_known and run.rule == "plain" and is_plain(run)
+    return is_known and run.rule == "plain" and is_plain(run) and not decodes_batches(run)
 
 
 def array_key(run: RunConfig) -> tuple[object, ...]:

@@ -24,6 +24,7 @@ class DataFacts:
     width: int
     classes: int
     sha256: str = ""
+    has_files: bool = False  # of images in their own sizes, which random crops can be resized from
 
     def subset(self, run: RunConfig) -> tuple[int, int]:
         """Images (train, test) that `run` uses."""
@@ -138,4 +139,5 @@ def _seen(
         same_kind = worker_kind(row["device"], row["engine"]) == kind
         if row["status"] == "finished" and same_kind and row["dataset"] in facts:
             run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
-            yield run, row["seconds"] / operations_s(run, facts[run.dataset], kind)
+            of_one_process = row["seconds"] * (row.get("processes") or 1)
+            yield run, of_one_process / operations_s(run, facts[run.dataset], kind)

@@ -13,7 +13,7 @@ from launchers.progress import Tally
 from sweep import data
 from sweep.checks import ConfigError
 from sweep.compact import compact_all
-from sweep.config import RUN_FIELDS, DataSource, RunConfig
+from sweep.config import RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.cost import DataFacts, worker_kind
 from sweep.plan import Plan, make_plan, summarize
 from sweep.provenance import code_fingerprint
@@ -22,7 +22,7 @@ from sweep.settings import Settings
 from sweep.studies import known_studies, study_table_of
 
 Point = tuple[RunConfig, DataSource]
-PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", *RUN_FIELDS)
+PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", "processes", *RUN_FIELDS)
 _OUTCOME = ("run_id", "status", "train_loss", "train_acc", "test_loss", "test_acc", "gap", "best_epoch")
 INTERRUPTED = 130
 
@@ -38,7 +38,8 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     results_dir = Path(settings.results_dir)
     kind = worker_kind(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
-    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind)
+    processes = settings.processes_per_run
+    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind, processes)
     check_kernels(plan, settings)
     carry_out(plan, settings, launcher)
     if settings.dry_run:
@@ -127,7 +128,7 @@ def launch(
     plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
 ) -> Tally:
     """Does what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
-    for source in {planned.source for planned in plan.to_do(settings.rerun)}:
+    for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
         data.prepare(source, Path(settings.results_dir) / "cache")
     return launcher.run(plan, settings, sweep_dir, listener)
 

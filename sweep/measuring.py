@@ -12,7 +12,7 @@ from launchers.base import PlanLauncher
 from launchers.paths import weights_path
 from sweep.architectures import ARCHITECTURES
 from sweep.checks import ConfigError, allowed
-from sweep.config import FULL_PRECISION, RUN_FIELDS, STEP_SIZES, DataSource, RunConfig
+from sweep.config import FULL_PRECISION, RUN_FIELDS, STEP_SIZES, DataSource, RunConfig, decodes_batches
 from sweep.cost import DataFacts, worker_kind
 from sweep.execute import carry_out, describe_all, resolved
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
@@ -26,8 +26,8 @@ from sweep.tables.select import narrow, planned_and_stored
 
 SELECTORS = ("run_id", "sweep", *RUN_FIELDS)
 TRAINING_KEYS = (
-    "engine", "array_size", "gpu_memory_gb", "checkpoint_seconds", "keep_weights", "initial_weights_file",
-    "teacher_file",
+    "engine", "array_size", "gpu_memory_gb", "processes_per_run", "decode_workers", "checkpoint_seconds",
+    "keep_weights", "initial_weights_file", "teacher_file",
 )  # fmt: skip
 PREFIX = "measure."
 SHOWN = 5  # run ids in a message
@@ -99,9 +99,9 @@ def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfi
 
 def _measurable(runs: Sequence[RunConfig]) -> list[RunConfig]:
     """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
-    kept = [run for run in runs if ARCHITECTURES[run.model].quantizes_activations]
+    kept = [run for run in runs if ARCHITECTURES[run.model].quantizes_activations and not decodes_batches(run)]
     others = [run.run_id for run in runs if run not in kept]
-    why = f"{_named(others)}: measured are networks without fused attention"
+    why = f"{_named(others)}: measured are networks without fused attention, on images in memory (no file_crop_flip)"
     if not kept:
         raise ConfigError(why)
     if others:

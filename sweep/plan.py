@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.architectures import ARCHITECTURES
-from sweep.checks import ConfigError
-from sweep.config import RUN_FIELDS, DataSource, RunConfig
+from sweep.checks import ConfigError, allowed
+from sweep.config import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.cost import CostModel, DataFacts, run_kind
 from sweep.schema import with_later_columns
+from sweep.transfer import NO_TEACHER
 from sweep.work import PAST, TRAINING, Kind, Work
 
 State = Literal["new", "done", "failed", "stale"]
@@ -93,6 +94,18 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
     for name, size in (("train_subset", facts.train_size), ("test_subset", facts.test_size)):
         if getattr(run, name) > size:
             raise ConfigError(f"{name}={getattr(run, name)}: {run.dataset} has {size} such images; 0 takes all")
+    if decodes_batches(run) and not facts.has_files:
+        others = allowed(name for name in AUGMENTATIONS if name != run.augmentation)
+        raise ConfigError(
+            f"augmentation={run.augmentation}: it crops image files of any size (dataset=image_folder, imagenet), and "
+            f"{run.dataset} has images of one size; allowed are {others}"
+        )
+    if decodes_batches(run) and (run.crops > 1 or run.crop_pool or run.teacher != NO_TEACHER):
+        raise ConfigError(
+            f"augmentation={run.augmentation} with crops={run.crops}, crop_pool={run.crop_pool}, "
+            f"teacher={run.teacher}: batches decoded from files have one new crop per image, and no teacher; take crops=1, crop_pool=0 and "
+            f"teacher=none, or augmentation=resized_crop_flip, in memory"
+        )
     needed = ARCHITECTURES[run.model].misfit(facts.channels, facts.height, facts.width)
     if needed:
         raise ConfigError(
@@ -107,6 +120,29 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
         )
 
 
+def check_processes(run: RunConfig, facts: DataFacts, processes: int) -> None:
+    """Raises `ConfigError` where `processes` cannot train `run` together as one would."""
+    train_size = facts.subset(run)[0]
+    smallest = train_size % run.batch_size or min(train_size, run.batch_size)
+    if smallest < processes:
+        raise ConfigError(
+            f"processes_per_run={processes}: the smallest batch has {smallest} images, of which each process needs one "
+            f"({train_size} training images, batch_size={run.batch_size})"
+        )
+    if processes > 1 and run.teacher != NO_TEACHER:
+        raise ConfigError(f"processes_per_run={processes} with a teacher: take teacher=none, or processes_per_run=1")
+    if processes > 1 and run.rule != "plain":
+        raise ConfigError(
+            f"processes_per_run={processes} with rule={run.rule}: processes share the gradient of a plain step only; "
+            f"take rule=plain, or processes_per_run=1"
+        )
+    if processes > 1 and run.act_grad_scale == "batch":
+        raise ConfigError(
+            f"processes_per_run={processes} with act_grad_scale=batch: a process knows the size of its part of a batch "
+            f"only; take act_grad_scale=sample, or processes_per_run=1"
+        )
+
+
 def make_plan(
     study: str,
     points: Iterable[tuple[RunConfig, DataSource]],
@@ -114,10 +150,12 @@ def make_plan(
     rows: Sequence[Mapping[str, Any]],
     code: str,
     kind: str,
+    processes: int = 1,
 ) -> Plan:
     """The plan of `points`, against the stored `rows` and the fingerprint of today's `code`.
 
-    `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`. Raises `ConfigError`.
+    `facts` by name of the data set; `kind` of the workers, see `sweep.cost.worker_kind`, and how many `processes` of
+    that kind train one run. Raises `ConfigError`.
     """
     cost = cache(lambda kind: CostModel(kind, rows, facts))
     stored = {row["run_id"]: row for row in rows}
@@ -128,8 +166,10 @@ def make_plan(
         run_id = run.run_id
         if run_id not in planned:
             check_run(run, facts[run.dataset], kind)
-            expected = cost(run_kind(run, kind)).expected_s(run, facts[run.dataset])
-            planned[run_id] = PlannedRun(run, run_id, source, state_of(stored.get(run_id), code), *expected)
+            check_processes(run, facts[run.dataset], processes)
+            seconds, origin = cost(run_kind(run, kind)).expected_s(run, facts[run.dataset])
+            state = state_of(stored.get(run_id), code)
+            planned[run_id] = PlannedRun(run, run_id, source, state, seconds / processes, origin)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
 
 

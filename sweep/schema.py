@@ -98,6 +98,7 @@ ROWS = Schema(
         Column("train_size", _I, "training images used"),
         Column("test_size", _I, "test images used"),
         Column("epochs_trained", _I, "complete epochs; fewer than epochs where the run diverged"),
+        Column("processes", _I, "that trained the run together, each on a device of its own; null in older rows: 1"),
         Column("engine", _S, "plain, or array: trained together with other runs of its architecture"),
         Column("array_size", _I, "runs that were trained together when this one ended"),
         Column("seconds", _F, "training and evaluation, over all attempts; of an array, the run's share", "s"),

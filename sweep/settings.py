@@ -20,6 +20,8 @@ class Settings:
     gpu_memory_gb: float = 0
     workers: int = 0
     threads: int = 1
+    processes_per_run: int = 1
+    decode_workers: int = 4
     pack_minutes: float = 10
     checkpoint_seconds: float = 60
     keep_weights: bool = False
@@ -43,7 +45,8 @@ SETTING_KEYS = tuple(f.name for f in dataclasses.fields(Settings) if f.name != "
 def make_settings(values: Mapping[str, object], study: str) -> Settings:
     """The settings of `values`, which name every key of `SETTING_KEYS`; raises `ConfigError`."""
     positive = ("pack_minutes", "checkpoint_seconds")
-    counts = ("threads", "stop_after_same_error", *(name for name in SETTING_KEYS if name.startswith("max_")))
+    limits = (name for name in SETTING_KEYS if name.startswith("max_"))
+    counts = ("threads", "processes_per_run", "stop_after_same_error", *limits)
     checked: dict[str, Any] = {
         "results_dir": str(values["results_dir"]),
         **{name: str(values[name] or "") for name in ("initial_weights_file", "teacher_file")},
@@ -51,6 +54,7 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
         "engine": check_choice("engine", values["engine"], ("auto", "plain", "array")),
         "kernels": check_choice("kernels", values["kernels"], ("torch", "triton")),
         "workers": check_integer("workers", values["workers"], 0),
+        "decode_workers": check_integer("decode_workers", values["decode_workers"], 0),
         "array_size": check_integer("array_size", values["array_size"], 0),
         "gpu_memory_gb": check_number("gpu_memory_gb", values["gpu_memory_gb"], 0),
         "rerun": check_choice("rerun", values["rerun"], ("missing", "stale")),

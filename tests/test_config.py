@@ -327,8 +327,8 @@ def test_impossible_values(changes: dict[str, object], message: str) -> None:
 
 SETTINGS = {
     "results_dir": "r", "device": "cpu", "engine": "auto", "kernels": "torch", "array_size": 0, "gpu_memory_gb": 0,
-    "workers": 2, "threads": 1, "pack_minutes": 10, "checkpoint_seconds": 60,
-    "initial_weights_file": "", "teacher_file": "", "keep_weights": False,
+    "workers": 2, "threads": 1, "processes_per_run": 1, "decode_workers": 4, "pack_minutes": 10,
+    "checkpoint_seconds": 60, "initial_weights_file": "", "teacher_file": "", "keep_weights": False,
     "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
     "stop_after_same_error": 5,
@@ -339,6 +339,8 @@ SETTINGS = {
     ("changes", "message"),
     [
         ({"device": "gpu"}, "device=gpu: allowed are auto, cpu, cuda"),
+        ({"processes_per_run": 0}, "processes_per_run=0: allowed is a whole number from 1"),
+        ({"decode_workers": -1}, "decode_workers=-1: allowed is a whole number from 0"),
         ({"workers": -1}, "workers=-1: allowed is a whole number from 0"),
         ({"engine": "arrays"}, "engine=arrays: allowed are auto, plain, array; did you mean array?"),
         ({"array_size": 1.5}, "array_size=1.5: allowed is a whole number from 0"),

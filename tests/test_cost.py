@@ -67,6 +67,14 @@ def test_the_most_similar_rows_decide_by_their_median() -> None:
     assert model.expected_s(longer, FACTS)[0] == pytest.approx(operations_s(longer, FACTS, "cpu") * 3)
 
 
+def test_seconds_of_several_processes_count_for_each() -> None:
+    run = tiny_run()
+    rows = [row(run, operations_s(run, FACTS, "cpu"), processes=processes) for processes in (None, 1, 3, 3, 3)]
+    assert CostModel("cpu", rows, {"digits": FACTS}).expected_s(run, FACTS)[0] == pytest.approx(
+        3 * operations_s(run, FACTS, "cpu")
+    )
+
+
 @pytest.mark.parametrize("changes", [{"status": "diverged"}, {"device": "NVIDIA H200"}, {"dataset": "other"}])
 def test_rows_that_say_nothing_about_this_device_are_left_out(changes: dict[str, object]) -> None:
     model = CostModel("cpu", [row(tiny_run(), 1e6, **changes)], {"digits": FACTS})

@@ -82,6 +82,10 @@ def test_the_summary_adds_up() -> None:
         ({"train_subset": 1443}, "train_subset=1443: digits has 1442 such images; 0 takes all"),
         ({"test_subset": 356}, "test_subset=356: digits has 355"),
         (
+            {"augmentation": "file_crop_flip"},
+            r"augmentation=file_crop_flip: it crops image files .*digits has images of one size; allowed are",
+        ),
+        (
             {"train_subset": 129, "batch_size": 64},
             "batch_size=64: the last batch of 129 training images would hold one",
         ),
@@ -108,6 +112,31 @@ def test_what_cannot_join_an_array_is_planned_at_the_plain_engines_cost() -> Non
     points = [(tiny_run(model="resnet20"), DIGITS)]
     plans = [make_plan("study", points, FACTS, [], "today", kind) for kind in ("cuda", "cuda array")]
     assert plans[0].runs == plans[1].runs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train_subset": 131, "batch_size": 64},
+            "processes_per_run=4: the smallest batch has 3 images, of which",
+        ),
+        (
+            {"rule": "sam", "rho": 0.05},
+            "processes_per_run=4 with rule=sam: processes share the gradient",
+        ),
+        ({"act_bits": 4, "act_grad_scale": "batch"}, "processes_per_run=4 with act_grad_scale=batch: a process knows"),
+    ],
+)
+def test_what_several_processes_cannot_train(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_plan("study", [(tiny_run(**changes), DIGITS)], FACTS, [], "today", "cpu", processes=4)
+
+
+def test_several_processes_are_planned_to_be_as_many_times_as_fast() -> None:
+    points = [(tiny_run(), DIGITS)]
+    alone, together = (make_plan("s", points, FACTS, [], "today", "cpu", n).runs[0].expected_s for n in (1, 4))
+    assert together == alone / 4
 
 
 def test_planning_does_not_import_torch(tmp_path: Path) -> None:

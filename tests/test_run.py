@@ -138,6 +138,11 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
             "model=vit_s takes square images whose side is a multiple of 16; those of pets_200 are 200 x 200",
         ),
         (["-m", "dataset=image_folder", "dataset_name=x"], "image_size needs a value: give image_size=..."),
+        (
+            ["dataset=imagenet", "model=resnet18", "data_dir=/nowhere"],
+            "no folders train/<class> there; dataset=image_folder needs one folder per class in both train and val "
+            "(torchvision.datasets.ImageNet makes them",
+        ),
         (["-m", "dataset=pets", "image_size=64,128"], "image_size is a setting of the whole sweep"),
         (["-m", "device=cuda", "grid=demo"], "device=cuda: no NVIDIA GPU is visible"),
         (["-m", "hydra/launcher=basic"], "allowed are local, slurm"),
@@ -148,6 +153,10 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
         (["dataset=digits", "kernels=triton"], "kernels=triton: these are for arrays on GPUs"),
         (["dataset=digits", "engine=arrays"], "engine=arrays: allowed are auto, plain, array; did you mean array?"),
         (["bits=4", "dataset=digits", "wait=false"], "wait=false: local workers end with their launcher"),
+        (
+            ["dataset=digits", "hydra/launcher=slurm", "processes_per_run=2"],
+            "processes_per_run=2 with hydra.launcher.gpus_per_task=1: each needs a GPU of its own; say",
+        ),
         (["bits=4", "hydra/launcher=slurm", "hydra.launcher.time_min=0"], "hydra.launcher.time_min=0: allowed is"),
     ],
 )

@@ -70,7 +70,12 @@ class SlurmLauncher(PlanLauncher):
         }
 
     def check(self, settings: Settings) -> None:
-        """Every setting has a meaning here."""
+        processes = settings.processes_per_run
+        if processes > 1 and self._gpus not in (0, processes) and settings.device != "cpu":
+            raise ConfigError(
+                f"processes_per_run={processes} with hydra.launcher.gpus_per_task={self._gpus}: each needs a GPU of "
+                f"its own; say hydra.launcher.gpus_per_task={processes}"
+            )
 
     def device(self, settings: Settings) -> str:
         if settings.device == "cuda" and not self._gpus:

@@ -6,13 +6,29 @@ from typing import TYPE_CHECKING
 
 from launchers.packs import Pack, Task
 from sweep import data
-from sweep.config import DataSource
+from sweep.config import DataSource, decodes_batches
 from sweep.data.arrays import ImageArrays
+from sweep.data.files import ImageFiles
 
 if TYPE_CHECKING:
     import torch
 
     from sweep.data.device import ImageData
+    from sweep.data.interface import TrainingData
+
+
+def training_data(task: Task, pack: Pack, device: "torch.device") -> "TrainingData":
+    """The images of `task` in memory, or decoded from their files as they are needed."""
+    if not decodes_batches(task.run):
+        return images_of(task, pack, device)
+    from sweep.data.streamed import StreamedData
+
+    return StreamedData(_load_files(task.source), task.run, device, pack.settings.decode_workers)
+
+
+@cache
+def _load_files(source: DataSource) -> ImageFiles:
+    return data.load_files(source)
 
 
 def images_of(task: Task, pack: Pack, device: "torch.device") -> "ImageData":

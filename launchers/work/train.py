@@ -8,13 +8,15 @@ from launchers.given import given_path, teacher_run
 from launchers.journal import EPOCH, journal_path, record
 from launchers.packs import Pack, Task, engine_of
 from launchers.paths import checkpoint_path, weights_path
-from launchers.work.images import device_name, images_of
+from launchers.work.images import device_name, training_data
+from launchers.work.processes import train_in_processes
 from sweep import provenance, rows
 from sweep.config import RUN_FIELDS, RunConfig
 from sweep.settings import Settings
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
+    from sweep.training.ranks import Ranks
     from sweep.training.teachers import TeacherSource
 
 
@@ -29,23 +31,36 @@ def results(
 
     With the pack's engine; a task that cannot join an array comes alone (`launchers.arrays.arrays_of`).
     """
+    if pack.settings.processes_per_run > 1:
+        for index, (task, stop) in enumerate(zip(tasks, stops, strict=True)):
+            yield index, train_in_processes(task, pack, stop)
+    else:
+        yield from _in_this_process(tasks, pack, stops)
+
+
+def _in_this_process(
+    tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
     import torch
 
     from sweep.training.engines import train_runs
 
     settings, device = pack.settings, torch.device(pack.settings.device)
-    images = images_of(tasks[0], pack, device)
+    images = training_data(tasks[0], pack, device)
     runs = [task.run for task in tasks]
-    options = [_options(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
+    options = [options_of(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     for index, result in train_runs(engine_of(tasks[0], settings), runs, images, device, options, settings.kernels):
         yield index, result and {**result, "device": device_name(device)}
 
 
-def _options(task: Task, pack: Pack, stop: Callable[[], bool]) -> "TrainOptions":
+def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks | None" = None) -> "TrainOptions":
     from sweep.training.progress import TrainOptions
+    from sweep.training.ranks import ALONE
+
+    ranks = ranks or ALONE
 
     def record_epoch(evaluated: Mapping[str, float | int | None]) -> None:
-        if pack.prunable:
+        if pack.prunable and ranks.is_first:
             record(journal_path(Path(pack.sweep_dir), pack.pack_id), EPOCH, task.task_id, **evaluated)
 
     settings, results_dir = pack.settings, Path(pack.settings.results_dir)
@@ -58,6 +73,7 @@ def _options(task: Task, pack: Pack, stop: Callable[[], bool]) -> "TrainOptions"
         teacher=_teacher(task.run, settings),
         stop=stop,
         on_evaluation=record_epoch,
+        ranks=ranks,
     )
 
 

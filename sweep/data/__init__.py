@@ -8,6 +8,7 @@ from sweep.checks import ConfigError, allowed
 from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data.arrays import ImageArrays
+from sweep.data.files import ImageFiles
 
 _MODULES = {
     "cifar10": "sweep.data.cifar",
@@ -46,3 +47,9 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
     """The images of a prepared data set."""
     arrays: ImageArrays = _module(source).load(source, cache_dir)
     return arrays
+
+
+def load_files(source: DataSource) -> ImageFiles:
+    """The image files of a data set whose facts say that it `has_files`; they need no preparation."""
+    files: ImageFiles = _module(source).load_files(source)
+    return files

@@ -1,16 +1,17 @@
 """A data set on the device that trains on it: uint8 images, labels, normalization constants."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.crops import resized_crops
+from sweep.data.interface import WHOLE, Batch, Part
 from sweep.data.order import augment, augmentation_key, epoch_order, pad, permutation
 
 SUBSET_SEED = 0  # subsets are the same images for every run
@@ -25,6 +26,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def batches(self, size: int, part: Part = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
+        """As `CleanSplit`."""
+        own = part.of(len(self))
+        yield from zip(self.images[own].split(size), self.labels[own].split(size), strict=True)
+
 
 class ImageData:
     """What `run` trains and is evaluated on, on `device`."""
@@ -38,6 +44,10 @@ class ImageData:
         self._mean, self._std = _statistics(self.train.images)
         self._augmentation = run.augmentation
         self._padded = pad(self.train.images) if run.augmentation in PADDED else self.train.images
+
+    def batches(self, run: RunConfig, part: Part = WHOLE) -> "EpochBatches":
+        crops = Crops(run.crops, run.crop_pool, run.epochs)
+        return EpochBatches(self, [run.seed], run.batch_size, crops, part)
 
     def train_images(self, index: Tensor, key: int | Tensor) -> Tensor:
         """The augmented training images `index` (..., B) as uint8 (..., B, H, W, C); `key` as in `augment`."""
@@ -72,22 +82,22 @@ class Crops:
         return numbers % self.pool if self.pool else numbers
 
 
-class Batch(NamedTuple):
-    """Each with one row per seed: (seeds, B, ...)."""
-
-    images: Tensor  # augmented, uint8 (seeds, B, H, W, C)
-    labels: Tensor
-    image: Tensor  # its number in the training set
-    crop: Tensor  # number of the crop
-
-
 class EpochBatches:
     """The batches of an epoch for one or more seeds. Where it stands is on the device, for captured steps to move."""
 
-    def __init__(self, data: ImageData, seeds: Sequence[int], batch_size: int, crops: Crops | None = None) -> None:
+    capturable = True
+
+    def __init__(
+        self,
+        data: ImageData,
+        seeds: Sequence[int],
+        batch_size: int,
+        crops: Crops | None = None,
+        part: Part = WHOLE,
+    ) -> None:
         device, size = data.train.labels.device, len(data.train)
-        self._data, self._seeds, self._crops = data, tuple(seeds), crops or Crops()
-        self.sizes = [min(batch_size, size - start) for start in range(0, size, batch_size)]
+        self._data, self._seeds, self._crops, self._part = data, tuple(seeds), crops or Crops(), part
+        self.sizes = batch_sizes(size, batch_size)
         self._order = torch.zeros(len(seeds), size, dtype=torch.int64, device=device)
         self._crop = torch.zeros_like(self._order)
         keys = size if self._crops.count > 1 else 1  # of augmentations; one is for the whole epoch
@@ -107,7 +117,7 @@ class EpochBatches:
         self._position.fill_(sum(self.sizes[:step]))
 
     def next(self, size: int) -> tuple[Tensor, Tensor]:
-        """Augmented images, uint8 (seeds, size, H, W, C), and labels (seeds, size) of the next `size` images."""
+        """Augmented images, uint8 (seeds, B, H, W, C), and labels (seeds, B): the part of the next `size` images."""
         place = self._next_places(size)
         index = self._order.index_select(1, place)
         return self._images(index, place), self._data.train.labels[index]
@@ -119,7 +129,7 @@ class EpochBatches:
         return Batch(self._images(index, place), self._data.train.labels[index], index, crop)
 
     def _next_places(self, size: int) -> Tensor:
-        place = self._position + self._range[:size]
+        place = self._position + self._range[self._part.of(size)]
         self._position += size
         return place
 
@@ -128,9 +138,18 @@ class EpochBatches:
         return self._data.train_images(index, self._key if is_one else self._key.index_select(1, place))
 
 
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    return [min(batch_size, images - start) for start in range(0, images, batch_size)]
+
+
+def subset_index(images: int, subset: int) -> NDArray[np.int64]:
+    """Which of `images` a subset of this size has, rising; all where it is 0."""
+    kept = permutation(SUBSET_SEED, 0, images, torch.device("cpu"))[: subset or None]
+    return np.sort(kept.numpy()) if subset else np.arange(images)
+
+
 def _split(images: np.ndarray, labels: np.ndarray, subset: int, device: torch.device) -> Split:
-    kept = permutation(SUBSET_SEED, 0, len(labels), torch.device("cpu"))[: subset or None]
-    index = np.arange(len(labels)) if not subset else np.sort(kept.numpy())
+    index = subset_index(len(labels), subset)
     return Split(torch.from_numpy(images[index]).to(device), torch.from_numpy(labels[index]).to(device))
 
 

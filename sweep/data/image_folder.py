@@ -16,6 +16,7 @@ from sweep.config import DataSource
 from sweep.cost import DataFacts
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.data.files import ImageFiles, paths_of
 from sweep.data.square import side_of, square
 
 EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")  # as torchvision
@@ -36,7 +37,7 @@ def describe(source: DataSource) -> DataFacts:
     for file in (*train, *val):
         # of 150 GB of ImageNet, names and sizes have to do
         digest.update(f"{file.path.relative_to(source.directory).as_posix()} {file.bytes}\n".encode())
-    return DataFacts(len(train), len(val), 3, side, side, len(classes), digest.hexdigest())
+    return DataFacts(len(train), len(val), 3, side, side, len(classes), digest.hexdigest(), has_files=True)
 
 
 def prepare(source: DataSource, cache_dir: Path) -> None:
@@ -46,6 +47,12 @@ def prepare(source: DataSource, cache_dir: Path) -> None:
 
 def load(source: DataSource, cache_dir: Path) -> ImageArrays:
     return cache.read(_cache(source, cache_dir))
+
+
+def load_files(source: DataSource) -> ImageFiles:
+    classes, train, val = _listing(source)
+    files = [(paths_of(file.path for file in split), _labels(split)) for split in (train, val)]
+    return ImageFiles(*files[0], *files[1], class_names=classes, side=side_of(source))
 
 
 def _cache(source: DataSource, cache_dir: Path) -> Path:
@@ -71,7 +78,8 @@ def _classes(source: DataSource, split: str) -> tuple[str, ...]:
     if not names:
         raise ConfigError(
             f"data_dir={Path(source.directory).resolve()}: no folders {split}/<class> there; dataset=image_folder "
-            f"needs one folder per class in both train and val"
+            f"needs one folder per class in both train and val (torchvision.datasets.ImageNet makes them of ImageNet's "
+            f"archives)"
         )
     return tuple(names)
 
@@ -96,7 +104,11 @@ def _arrays(files: list[_File], side: int) -> tuple[Images, Labels]:
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # Pillow decodes without the interpreter's lock
         for index, image in enumerate(threads.map(partial(_decode, side=side), files)):
             images[index] = image
-    return images, np.array([file.label for file in files], dtype=np.int64)
+    return images, _labels(files)
+
+
+def _labels(files: list[_File]) -> Labels:
+    return np.array([file.label for file in files], dtype=np.int64)
 
 
 def _decode(file: _File, side: int) -> Images:

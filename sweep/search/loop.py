@@ -118,8 +118,9 @@ class _Search:
     def _plan(self, runs: Iterable[RunConfig], rows: Rows) -> Plan:
         problem = self._problem
         points = ((run, problem.sources[run.dataset]) for run in runs)
+        settings, known = problem.settings, list(rows.values())
         return make_plan(
-            problem.settings.study, points, problem.facts, list(rows.values()), code_fingerprint(), self._kind
+            settings.study, points, problem.facts, known, code_fingerprint(), self._kind, settings.processes_per_run
         )
 
     def _asked_plan(self, recorded: Recorded, rows: Rows) -> Plan:

@@ -7,6 +7,7 @@ import torch
 
 from sweep.config import RunConfig
 from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.training.array.engine import train_array
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
@@ -15,7 +16,7 @@ from sweep.training.progress import Interrupted, TrainOptions
 def train_runs(
     engine: str,
     runs: Sequence[RunConfig],
-    data: ImageData,
+    data: TrainingData,
     device: torch.device,
     options: Sequence[TrainOptions],
     kernels: str = "torch",
@@ -25,6 +26,7 @@ def train_runs(
     Yields (index into `runs`, result) as runs end; in place of the result None for a run that was asked to stop.
     """
     if engine == "array":
+        assert isinstance(data, ImageData)  # `can_join_array` says no to other runs
         yield from train_array(runs, data, device, options, kernels)
         return
     for index, (run, option) in enumerate(zip(runs, options, strict=True)):

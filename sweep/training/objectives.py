@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sweep.config import RunConfig
-from sweep.data.device import Batch
+from sweep.data.interface import Batch
 from sweep.quantizers.bins import bin_regularization, coefficient
 from sweep.training.teachers import SoftLabels
 

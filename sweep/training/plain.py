@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from sweep.config import FULL_PRECISION, RunConfig
 from sweep.cost import evaluated_epochs
-from sweep.data.device import Crops, EpochBatches, ImageData
+from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.models import build_model
 from sweep.quantizers import initialize_activations, keep_positive, positive_parameters, quantize
 from sweep.training.checkpoint import load_checkpoint, save_tensors
@@ -22,6 +23,7 @@ from sweep.training.objectives import Objective
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
+from sweep.training.ranks import ALONE
 from sweep.training.teachers import SoftLabels, soft_labels
 from sweep.training.updates import make_updates
 from sweep.training.updates.base import Update
@@ -31,7 +33,7 @@ class PlainTraining:
     """One run in training. `train` below drives it."""
 
     def __init__(
-        self, run: RunConfig, data: ImageData, device: torch.device, given: dict[str, Tensor] | None = None
+        self, run: RunConfig, data: TrainingData, device: torch.device, given: dict[str, Tensor] | None = None
     ) -> None:
         """`given`: initial weights in place of random ones."""
         self.run, self.data, self.device = run, data, device
@@ -88,7 +90,7 @@ class PlainTraining:
         }
 
     def save_weights(self, options: TrainOptions) -> None:
-        if options.weights is not None and self.best_weights is not None:
+        if options.weights is not None and self.best_weights is not None and options.ranks.is_first:
             initial = initial_model(self.run, self.data).state_dict()
             save_tensors(options.weights, {"initial": initial, "best": self.best_weights})
 
@@ -96,16 +98,16 @@ class PlainTraining:
 class _Epochs:
     """Trains a `PlainTraining`, epoch by epoch; on a GPU a step is captured once and replayed."""
 
-    def __init__(self, training: PlainTraining, keep_best: bool, soft_labels: SoftLabels | None = None) -> None:
-        self.training, self._keep_best = training, keep_best
+    def __init__(self, training: PlainTraining, options: TrainOptions, soft_labels: SoftLabels | None = None) -> None:
+        self.training, self._keep_best, self._ranks = training, options.weights is not None, options.ranks
         run, device = training.run, training.device
         set_tf32(run.precision)
         self._evaluated = set(evaluated_epochs(run))
         self._objective = Objective(run, training.model, soft_labels)
-        crops = Crops(run.crops, run.crop_pool, run.epochs)
-        self._batches = EpochBatches(training.data, [run.seed], run.batch_size, crops)
+        self._batches = training.data.batches(run, self._ranks.part)
         # RMSprop has no fused form: asked to skip a step whose scaled gradients overflowed, it waits for the answer
         can_capture = (run.precision, run.optimizer) != ("fp16", "rmsprop")
+        can_capture = can_capture and self._batches.capturable and self._ranks is ALONE
         memory, updates = graph_memory(device) if can_capture else None, training.updates
         self._steps = {
             update: replayed(partial(self._step, update), self._batches.sizes, memory)
@@ -113,14 +115,16 @@ class _Epochs:
         }
         if run.act_bits != FULL_PRECISION and (training.progress.epoch, training.progress.step) == (0, 0):
             self._initialize_activations()
+        self._forward = self._ranks.share_training(training.model, device)  # has all start from the first's parameters
 
     def _initialize_activations(self) -> None:
-        """From the first training batch; a checkpoint has what became of that."""
-        self._batches.start(0, 0)
-        images, _ = self._batches.next(self._batches.sizes[0])
-        initialize_activations(self.training.model, lambda model: self._logits(model, images[0]))
+        """From the whole first training batch; a checkpoint has what became of that."""
+        batches = self.training.data.batches(self.training.run)
+        batches.start(0, 0)
+        images = batches.next_batch(batches.sizes[0]).images[0]
+        initialize_activations(self.training.model, lambda model: self._logits(model, images))
 
-    def _logits(self, model: nn.Module, images: Tensor) -> Tensor:
+    def _logits(self, model: Callable[..., Any], images: Tensor) -> Tensor:
         training = self.training
         with autocast(training.run.precision, training.device):
             logits: Tensor = model(training.data.normalize(images).to(training.master))
@@ -145,14 +149,14 @@ class _Epochs:
     def _step(self, update: Update, size: int) -> None:
         training = self.training
         batch = self._batches.next_batch(size)
-        loss = update(self._loss, batch.images[0], self._objective.targets(batch))
+        loss = update(self._ranks.loss_of_part(self._loss, size), batch.images[0], self._objective.targets(batch))
         if training.positive:
             training.clamped += keep_positive(training.positive)
-        training.loss_sum += loss * size
+        training.loss_sum += self._ranks.mean(loss) * size
 
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """Mean over these images of a batch, in nats; their `targets` are those of the objective."""
-        return self._objective(self._logits(self.training.model, images), targets)
+        return self._objective(self._logits(self._forward, images), targets)
 
     def _end_epoch(self) -> None:
         training, progress = self.training, self.training.progress
@@ -165,19 +169,20 @@ class _Epochs:
     def _evaluate(self) -> None:
         training, data = self.training, self.training.data
         splits = (data.train, data.test)
-        train, test = (evaluate(training.model, data, split, training.run.precision) for split in splits)
+        precision = training.run.precision
+        train, test = (evaluate(training.model, data, split, precision, self._ranks) for split in splits)
         if training.progress.add_evaluation(train, test) and self._keep_best:
             training.best_weights = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()}
 
 
-def initial_model(run: RunConfig, data: ImageData) -> nn.Module:
+def initial_model(run: RunConfig, data: TrainingData) -> nn.Module:
     """The unquantized network with the initial weights of `run.seed`, on the CPU whatever the device."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         return build_model(run, data.channels, data.classes, data.image_size)
 
 
-def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainOptions) -> dict[str, Any]:
+def train(run: RunConfig, data: TrainingData, device: torch.device, options: TrainOptions) -> dict[str, Any]:
     """Trains `run` to its end, from its checkpoint where there is one.
 
     Returns the result columns of its row (see sweep/schema.py) and, under `curve`, its epochs. Raises
@@ -188,8 +193,11 @@ def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainO
     given = read_weights(options.initial_weights) if options.initial_weights else None
     training = PlainTraining(run, data, device, given)
     resume(training, options)
-    labels = soft_labels(options.teacher, run, data, device, options.code) if options.teacher else None
-    epochs = _Epochs(training, options.weights is not None, labels)
+    labels = None
+    if options.teacher:
+        assert isinstance(data, ImageData)  # plans refuse others
+        labels = soft_labels(options.teacher, run, data, device, options.code)
+    epochs = _Epochs(training, options, labels)
     clock = _Clock(training, options)
     reported = report(training, options, 0)
     while not training.ended:
@@ -202,13 +210,14 @@ def train(run: RunConfig, data: ImageData, device: torch.device, options: TrainO
 
 def resume(training: PlainTraining, options: TrainOptions) -> None:
     """Goes to where the checkpoint is, if there is one."""
-    state = load_checkpoint(options.checkpoint, options.code) if options.checkpoint else None
+    with options.ranks.first_before_others():  # it sets a damaged one aside
+        state = load_checkpoint(options.checkpoint, options.code) if options.checkpoint else None
     if state is not None:
         training.load_state(state)
 
 
 def save_checkpoint(training: PlainTraining, options: TrainOptions) -> None:
-    if options.checkpoint:
+    if options.checkpoint and options.ranks.is_first:
         save_tensors(options.checkpoint, {**training.state(), "code": options.code})
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config import RunConfig
-from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.training.evaluate import Evaluation
+from sweep.training.ranks import ALONE, Ranks
 from sweep.training.teachers import TeacherSource
 
 Record = dict[str, float | int | None]  # one epoch of a curve
@@ -31,6 +32,7 @@ class TrainOptions:
     teacher: TeacherSource | None = None  # that the run names, if it has one
     stop: Callable[[], bool] = lambda: False
     on_evaluation: Callable[[Mapping[str, float | int | None]], None] = lambda record: None
+    ranks: Ranks = ALONE  # the processes that train it together; all get the same options
 
 
 @dataclass
@@ -67,7 +69,7 @@ def best_record(curve: list[Record]) -> Record | None:
     return min(finite, key=lambda record: record["train_loss"], default=None)  # type: ignore[arg-type, return-value]
 
 
-def result_of(run: RunConfig, progress: Progress, data: ImageData) -> dict[str, Any]:
+def result_of(run: RunConfig, progress: Progress, data: TrainingData) -> dict[str, Any]:
     """The columns of a row that follow from the curve (see sweep/schema.py), and the curve itself."""
     best, last = best_record(progress.curve), progress.curve[-1]
     result: dict[str, Any] = dict.fromkeys((*EVALUATED, "best_epoch", "gap", "last_gap", "at_chance"))
@@ -89,7 +91,7 @@ def result_of(run: RunConfig, progress: Progress, data: ImageData) -> dict[str, 
     }
 
 
-def _at_chance(curve: list[Record], data: ImageData) -> bool:
+def _at_chance(curve: list[Record], data: TrainingData) -> bool:
     """True where no evaluated epoch beat always guessing the largest class by three standard errors."""
     share = data.train.labels.bincount().max().item() / len(data.train)
     limit = share + 3 * math.sqrt(share * (1 - share) / len(data.train))

@@ -13,7 +13,8 @@ from torch.nn.utils import parametrize
 
 from sweep.architectures import SIZES
 from sweep.config import RunConfig
-from sweep.data.device import Batch, ImageData
+from sweep.data.device import ImageData
+from sweep.data.interface import Batch
 from sweep.data.order import augmentation_key
 from sweep.models import build_model
 from sweep.quantizers import quantize

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from launchers import hardware
-from launchers.local import LocalLauncher
+from launchers.local import LocalExecutor, LocalLauncher
 from sweep.checks import ConfigError
 from sweep.settings import Settings
 
@@ -28,6 +28,19 @@ def test_the_driver_lists_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert launcher.device(Settings()) == "cuda"
     assert launcher.device(Settings(device="cpu")) == "cpu"
     assert launcher.workers(Settings()) == 2
+    assert launcher.workers(Settings(processes_per_run=2)) == 1
+    assert launcher.resolve(Settings(processes_per_run=2)).engine == "plain"
+    with pytest.raises(ConfigError, match=r"processes_per_run=3: each needs a GPU of its own, and 2 are visible"):
+        launcher.device(Settings(processes_per_run=3))
+    with pytest.raises(ConfigError, match=r"engine=array with processes_per_run=2: an array trains in one process"):
+        launcher.resolve(Settings(processes_per_run=2, engine="array"))
+
+
+def test_every_process_of_a_run_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,4,5")
+    executor = LocalExecutor(2, Settings(device="cuda", processes_per_run=2))
+    assert [executor._gpus_of(slot) for slot in (0, 1)] == [(0, 1), (4, 5)]
+    assert LocalExecutor(2, Settings(device="cpu"))._gpus_of(1) == ()
 
 
 def test_without_gpus_there_is_a_worker_per_core_or_as_many_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ class ArrayState:
 
     def __init__(self, members: Sequence[PlainTraining], device: torch.device) -> None:
         first, count = members[0], len(members)
-        height, width = first.data.train.images.shape[1:3]
+        height, width = first.data.image_size
         self.layers = layers_of(first.model, height, width)
         dtype = first.master
         self.parameters = Stack.zeros(count, parameters_per_member(self.layers), dtype, device)

@@ -1,0 +1,80 @@
+"""What training asks of a data set, whether its images are in memory or decoded batch by batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from torch import Tensor
+
+from sweep.config import RunConfig
+
+
+class Batch(NamedTuple):
+    """Each with one row per seed: (seeds, B, ...)."""
+
+    images: Tensor  # augmented, uint8 (seeds, B, H, W, C)
+    labels: Tensor
+    image: Tensor  # its number in the training set
+    crop: Tensor  # number of the crop
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one of `count` processes that share every batch takes of it."""
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, size: int) -> slice:
+        """Its images among `size`; the parts of all processes are disjoint, and together all of them."""
+        return slice(size * self.index // self.count, size * (self.index + 1) // self.count)
+
+
+WHOLE = Part()
+
+
+class CleanSplit(Protocol):
+    """A split without augmentation."""
+
+    @property
+    def labels(self) -> Tensor: ...  # (N,) int64, on the device
+
+    def __len__(self) -> int: ...
+
+    def batches(self, size: int, part: Part = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images, uint8 (B, H, W, C), and labels (B,) in order, at most `size` at a time, of `part` of all images."""
+        ...
+
+
+class Batches(Protocol):
+    """The augmented batches of an epoch, of which this process gets its part."""
+
+    sizes: list[int]  # of whole batches
+    capturable: bool  # whether `next_batch` computes all on the device, so that it can be captured with a step
+
+    def start(self, epoch: int, step: int) -> None:
+        """Goes to batch `step` of `epoch`, both counted from 0."""
+
+    def next_batch(self, size: int) -> "Batch":
+        """The part of this process of the next `size` images."""
+        ...
+
+
+class TrainingData(Protocol):
+    """What a run trains and is evaluated on."""
+
+    classes: int
+    channels: int
+    image_size: tuple[int, int]  # height, width
+
+    @property
+    def train(self) -> CleanSplit: ...
+
+    @property
+    def test(self) -> CleanSplit: ...
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """uint8 (B, H, W, C) to standardized float32 (B, C, H, W) in channels-last memory."""
+        ...
+
+    def batches(self, run: RunConfig, part: Part = WHOLE) -> Batches: ...
