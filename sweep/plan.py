@@ -103,8 +103,8 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
     if decodes_batches(run) and (run.crops > 1 or run.crop_pool or run.teacher != NO_TEACHER):
         raise ConfigError(
             f"augmentation={run.augmentation} with crops={run.crops}, crop_pool={run.crop_pool}, "
-            f"teacher={run.teacher}: batches decoded from files have one new crop per image, and no teacher; take crops=1, crop_pool=0 and "
-            f"teacher=none, or augmentation=resized_crop_flip, in memory"
+            f"teacher={run.teacher}: batches decoded from files have one new crop per image, and no teacher; take "
+            f"crops=1, crop_pool=0 and teacher=none, or augmentation=resized_crop_flip, in memory"
         )
     needed = ARCHITECTURES[run.model].misfit(facts.channels, facts.height, facts.width)
     if needed:

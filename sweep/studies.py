@@ -67,4 +67,4 @@ def study_table_of(study: str) -> StudyTable:
 def _metric(title: str, column: str) -> Metric:
     """`title` is the published metric, and after a space its option."""
     name, _, option = title.partition(" ")
-    return Metric(name, option, column, PERCENT if column.endswith("_acc") else 1)
+    return Metric(name, option, column, PERCENT if column.endswith(("_acc", "_top5")) else 1)

@@ -80,6 +80,11 @@ ARCHITECTURES = {
         pretrained="ViT_B_16_Weights.IMAGENET1K_V1",
     ),
     "swin_t": Architecture(
-        "swin.build", transformers.swin_t, channels=_RGB, min_side=32, pretrained="Swin_T_Weights.IMAGENET1K_V1"
+        "swin.build",
+        transformers.swin_t,
+        channels=_RGB,
+        min_side=32,
+        quantizes_activations=False,
+        pretrained="Swin_T_Weights.IMAGENET1K_V1",
     ),
 }

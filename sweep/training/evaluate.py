@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.data.interface import CleanSplit, TrainingData
@@ -15,10 +15,17 @@ BATCH = 1000
 
 
 class Evaluation(NamedTuple):
-    """Mean cross entropy in nats, and the share of images classified right."""
+    """Mean cross entropy in nats, the share of images classified right, and that with the label among the first 5."""
 
     loss: float
     acc: float
+    top5: float
+
+
+def among_first(logits: Tensor, labels: Tensor, k: int = 5) -> Tensor:
+    """How many of B images have fewer than `k` logits above their label's; logits (..., B, classes), labels (B,)."""
+    own = logits.gather(-1, labels.expand(logits.shape[:-1])[..., None])
+    return ((logits > own).sum(-1) < k).sum(-1)
 
 
 @torch.inference_mode()
@@ -31,13 +38,14 @@ def evaluate(
     """
     model.eval()
     device, master = split.labels.device, master_dtype(precision)
-    loss, right = torch.zeros(2, dtype=torch.float64, device=device)
+    loss, right, first = torch.zeros(3, dtype=torch.float64, device=device)
     with parametrize.cached():
         for images, labels in split.batches(BATCH, ranks.part):
             with autocast(precision, device):
                 logits = model(data.normalize(images).to(master))
             loss += F.cross_entropy(logits.to(master), labels, reduction="sum")
             right += (logits.argmax(1) == labels).sum()
+            first += among_first(logits, labels)
     model.train()
-    loss, right = ranks.sum(torch.stack([loss, right]))
-    return Evaluation(loss.item() / len(split), right.item() / len(split))
+    sums = ranks.sum(torch.stack([loss, right, first]))
+    return Evaluation(*(sums / len(split)).tolist())

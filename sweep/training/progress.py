@@ -13,7 +13,7 @@ from sweep.training.ranks import ALONE, Ranks
 from sweep.training.teachers import TeacherSource
 
 Record = dict[str, float | int | None]  # one epoch of a curve
-EVALUATED = ("train_loss", "train_acc", "test_loss", "test_acc")
+EVALUATED = ("train_loss", "train_acc", "test_loss", "test_acc", "test_top5")
 
 
 class Interrupted(Exception):
@@ -57,7 +57,8 @@ class Progress:
     def add_evaluation(self, train: Evaluation, test: Evaluation) -> bool:
         """Completes the record of the last epoch; returns whether it is the best until now."""
         record = self.curve[-1]
-        record |= {"train_loss": train.loss, "train_acc": train.acc, "test_loss": test.loss, "test_acc": test.acc}
+        record |= {"train_loss": train.loss, "train_acc": train.acc}
+        record |= {"test_loss": test.loss, "test_acc": test.acc, "test_top5": test.top5}
         self.diverged = not math.isfinite(train.loss)
         return best_record(self.curve) is record
 

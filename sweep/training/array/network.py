@@ -10,6 +10,7 @@ from torch import Tensor
 from sweep.training.array import operations
 from sweep.training.array.operations import Norm, Quantized, cross_entropy, normalization, product
 from sweep.training.array.state import ArrayState
+from sweep.training.evaluate import among_first
 from sweep.training.graph import compile_shapes
 from sweep.training.precision import OPERANDS
 
@@ -59,8 +60,10 @@ class ArrayNetwork:
         self._backward(self._spread(grad_logits), tape, quantized, count)
         return losses.mean(1)
 
-    def evaluate(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Summed loss (float64) and number of right answers of each member (K,), BN in evaluation mode.
+    def evaluate(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Summed loss (float64), number of right answers, and of labels among the first 5, of each member (K,).
+
+        BN in evaluation mode.
 
         Args: `images` (B, H, W, C) standardized and `labels` (B,), the same for all members.
         """
@@ -71,7 +74,7 @@ class ArrayNetwork:
             x = self._evaluate_layer(number, x, quantized[number], rests[number], count)
         logits = self._logits(x, count)
         losses, _ = cross_entropy(logits, labels.expand(len(logits), -1))
-        return losses.double().sum(1), (logits.argmax(2) == labels).sum(1)
+        return losses.double().sum(1), (logits.argmax(2) == labels).sum(1), among_first(logits, labels)
 
     def _evaluate_layer(self, number: int, x: Tensor, quantized: Quantized, rest: Tensor, count: int) -> Tensor:
         state, layer, weights = self._state, self._state.layers[number], self._state.weights[number]
