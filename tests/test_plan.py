@@ -1,5 +1,6 @@
 """Plans: states, duplicates, the file, and that planning needs no torch."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -125,12 +126,20 @@ def test_what_cannot_join_an_array_is_planned_at_the_plain_engines_cost() -> Non
             {"rule": "sam", "rho": 0.05},
             "processes_per_run=4 with rule=sam: processes share the gradient",
         ),
+        ({"teacher": f"run:{'0' * 64}"}, "processes_per_run=4 with a teacher: take teacher=none"),
         ({"act_bits": 4, "act_grad_scale": "batch"}, "processes_per_run=4 with act_grad_scale=batch: a process knows"),
     ],
 )
 def test_what_several_processes_cannot_train(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_plan("study", [(tiny_run(**changes), DIGITS)], FACTS, [], "today", "cpu", processes=4)
+
+
+def test_decoded_batches_have_one_new_crop_per_image() -> None:
+    facts = {"digits": dataclasses.replace(FACTS["digits"], has_files=True)}
+    run = tiny_run(augmentation="file_crop_flip", crops=2, epochs=5)
+    with pytest.raises(ConfigError, match=r"augmentation=file_crop_flip with crops=2, crop_pool=0, teacher=none"):
+        make_plan("study", [(run, DIGITS)], facts, [], "today", "cpu")
 
 
 def test_several_processes_are_planned_to_be_as_many_times_as_fast() -> None:
