@@ -24,7 +24,7 @@ QUICK = (
 @pytest.mark.parametrize("study", known_studies())
 def test_it_runs_and_its_table_is_built(study: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [study, *([f"{study}{FIRST}"] if (STUDIES_DIR / f"{study}{FIRST}.yaml").exists() else [])]
-    weights = ["initial_weights=random"] if "pretrained" in (STUDIES_DIR / f"{study}.yaml").read_text() else []
+    weights = ["initial_weights=random", "teacher=none", "crops=1"] if "pretrained" in (STUDIES_DIR / f"{study}.yaml").read_text() else []
     for name in reversed(names):
         run_inline(run, monkeypatch, "-m", f"study={name}", *TINY, *weights, f"results_dir={tmp_path}")
     rows = pd.read_parquet(tmp_path / "rows")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.config import FULL_PRECISION
+from sweep.config import FULL_PRECISION, UNLESS
 from sweep.tables.generalization import PRECISION, SETTING
 from sweep.tables.select import planned_and_stored
 from sweep.transfer import RUN, TRANSFER, kind_of
@@ -42,7 +42,7 @@ def _described(name: str, run: pd.Series, rows: pd.DataFrame) -> str:
         return name
     source = rows.loc[run_id]
     is_full = source["bits"] == source["act_bits"] == FULL_PRECISION
-    precision = [] if is_full else [f"{n}={source[n]}" for n in PRECISION]
+    precision = [] if is_full else [f"{n}={source[n]}" for n in PRECISION if source[n] != UNLESS.get(n)]
     others = [f"{n}={source[n]}" for n in COMPARED if source[n] != run[n]]
     nested = [f"{key}={kind_of(str(source[key]))}" for key in KEYS if source[key] != TRANSFER[key]]
     return " ".join(["run at full precision" if is_full else "run", *precision, *others, *nested])

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from sweep.config import QUANTIZER_FIELDS
 from sweep.rows import rows_store
 from sweep.tables.generalization import generalization_table
 from sweep.tables.select import planned_and_stored
@@ -25,7 +24,7 @@ def test_sources_of_one_kind_are_one_line(tmp_path: Path) -> None:
             store.write(run.run_id, [row_of(run)])
     table = generalization_table(runs_of_tables(tmp_path, sweep=""))
     at_2_bits = table.loc[table["bits"] == 2, NAMES].to_numpy().tolist()
-    four_bits = "run " + " ".join(f"{name}={getattr(four, name)}" for name in QUANTIZER_FIELDS)
+    four_bits = "run bits=4 quantizer=lsq first_last=b step_size_weight_decay=False"
     assert sorted(at_2_bits) == sorted(
         [
             [2, "run at full precision", "none", 2, 2],  # beside the runs that were tuned at full precision
