@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from launchers.arrays import arrays_of
 from launchers.commit import commit, commit_failure, committed_status, job_id
 from launchers.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
 from launchers.packs import Pack, Task
@@ -58,7 +57,9 @@ class _Worker:
 
     def work(self) -> None:
         left = [task for task in self.pack.tasks if task.task_id not in self.ended]
-        for tasks in arrays_of(left, self.pack.settings):
+        if not left:
+            return
+        for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):
             if self.stop():
                 return
             self._do(self._without_rows(tasks))

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from launchers.causes import CANCELLED
 from launchers.journal import ENDS, FAILED, PRUNED
 from launchers.packs import Task
-from sweep.terminal import duration
-
-LOG_EVERY_S = 15.0
+from sweep.terminal import LOG_EVERY_S, duration
 
 
 class Tally:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from sweep.checks import ConfigError
 from sweep.cli import parse_arguments, run_command
-from sweep.rows import FINAL, Store, best_rows, curves_store, measures_store, rows_store, shards, write_beside
+from sweep.rows import FINAL, STORES, Store, best_rows, curves_store, rows_store, shards, write_beside
 
 ROW_GROUP = 20_000
 RMDIR_ATTEMPTS = 100
@@ -112,7 +112,7 @@ def compact_all(results_dir: Path) -> None:
 
 
 def all_stores(results_dir: Path) -> list[Store]:
-    return [curves_store(results_dir), rows_store(results_dir), measures_store(results_dir)]
+    return [curves_store(results_dir), *(store(results_dir) for store in STORES.values())]
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from sweep.checks import ConfigError
 from sweep.compact import compact_all
 from sweep.config import RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.cost import DataFacts, worker_kind
-from sweep.plan import Plan, make_plan, summarize
+from sweep.plan import Plan, PlannedRun, make_plan, summarize
 from sweep.provenance import code_fingerprint
 from sweep.rows import STORES, Store, stored
 from sweep.settings import Settings
@@ -65,8 +65,16 @@ def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:
     return launcher.resolve(settings)
 
 
-def carry_out(plan: Plan, settings: Settings, launcher: PlanLauncher) -> None:
-    """Shows `plan` and, unless `dry_run`, does what is left of it. Exits with 1 where work failed."""
+def carry_out(
+    plan: Plan,
+    settings: Settings,
+    launcher: PlanLauncher,
+    prepare: Callable[[Sequence[PlannedRun], Settings], None] = lambda to_do, settings: None,
+) -> None:
+    """Shows `plan` and, unless `dry_run`, does what is left of it. Exits with 1 where work failed.
+
+    `prepare` is told what is left before any worker starts.
+    """
     results_dir = Path(settings.results_dir)
     print(f"sweep {plan.sweep_id} on {worker_kind(settings.device, settings.engine)}, results in {results_dir}")
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
@@ -77,6 +85,7 @@ def carry_out(plan: Plan, settings: Settings, launcher: PlanLauncher) -> None:
     plan.write(sweep_dir / "plan.parquet")
     if plan.to_do(settings.rerun):
         with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
+            prepare(plan.to_do(settings.rerun), settings)
             tally = launch(plan, settings, launcher, sweep_dir)
         exit_on_errors(tally.errors, STORES[plan.kind](results_dir))
     else:

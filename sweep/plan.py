@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from sweep.config import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decod
 from sweep.cost import CostModel, DataFacts, run_kind
 from sweep.schema import with_later_columns
 from sweep.transfer import NO_TEACHER
-from sweep.work import PAST, TRAINING, Kind, Work
+from sweep.work import PAST, TRAINING, Kind, Options, Work
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
@@ -171,6 +171,28 @@ def make_plan(
             state = state_of(stored.get(run_id), code)
             planned[run_id] = PlannedRun(run, run_id, source, state, seconds / processes, origin)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
+
+
+def plan_work(
+    kind: Kind,
+    points: Iterable[tuple[RunConfig, DataSource, Options]],
+    stored: Mapping[str, Mapping[str, Any]],
+    code: str,
+    expected: Callable[[RunConfig, Any], tuple[float, str]],
+) -> Plan:
+    """The plan of work of `kind` on trained runs, in the order of `points`, each with its options.
+
+    `stored`: rows of such work by task id; `expected`: seconds that it takes, and what they come from.
+    """
+    planned: dict[str, PlannedRun] = {}
+    count = 0
+    for run, source, options in points:
+        count += 1
+        run_id, work = run.run_id, Work(kind, options)
+        task_id = work.task_id(run_id)
+        state = state_of(stored.get(task_id), code)
+        planned[task_id] = PlannedRun(run, run_id, source, state, *expected(run, options), work)
+    return Plan(kind, tuple(planned.values()), count - len(planned), kind)
 
 
 def state_of(row: Mapping[str, Any] | None, code: str) -> State:

@@ -13,7 +13,11 @@ from sweep.work import Kind
 
 _PACKAGE = sweep.PROJECT / "sweep"
 _TRAINING = ("architectures", "data", "models", "quantizers", "training")
-_DECISIVE: dict[Kind, tuple[str, ...]] = {"train": _TRAINING, "measure": (*_TRAINING, "measures")}
+_DECISIVE: dict[Kind, tuple[str, ...]] = {
+    "train": _TRAINING,
+    "measure": (*_TRAINING, "measures"),
+    "distort": (*_TRAINING, "distortions"),
+}
 
 
 @cache

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from sweep.config import RUN_FIELDS, RunConfig
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig
 from sweep.measures.config import UNLESS as MEASURE_UNLESS
-from sweep.schema import CURVES, MEASURES, ROWS, Schema, with_later_columns
+from sweep.schema import CURVES, DISTORTIONS, MEASURES, ROWS, Schema, with_later_columns
 from sweep.work import Kind
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
@@ -146,12 +146,20 @@ def measures_store(results_dir: Path) -> Store:
     return _store(results_dir, MEASURES)
 
 
+def distortions_store(results_dir: Path) -> Store:
+    return _store(results_dir, DISTORTIONS)
+
+
 def _store(results_dir: Path, table: Schema) -> Store:
     return Store(results_dir, table.name, table.arrow(), table.key)
 
 
 # Where each kind of work leaves its rows.
-STORES: dict[Kind, Callable[[Path], Store]] = {"train": rows_store, "measure": measures_store}
+STORES: dict[Kind, Callable[[Path], Store]] = {
+    "train": rows_store,
+    "measure": measures_store,
+    "distort": distortions_store,
+}
 
 
 def shards(folder: Path) -> list[Path]:

@@ -186,6 +186,31 @@ MEASURES = Schema(
 )
 
 
+DISTORTIONS = Schema(
+    "distortions",
+    "One row per run and corruption of the test images, written when `sweep.distort` has evaluated the run on them. "
+    "Join rows by run_id.",
+    (
+        Column("task_id", _S, "sha256 of run_id, corruption, severity, corruption_seed and corruption_source"),
+        Column("run_id", _S, "the run"),
+        Column("status", _S, "finished or failed (see error)"),
+        Column("attempt", _I, "as in rows"),
+        Column("corruption", _S, "of Hendrycks & Dietterich 2019, by its name in the published files"),
+        Column("severity", _I, "1 to 5"),
+        Column("corruption_seed", _I, "of the corruption's noise; 0 for published images"),
+        Column("corruption_source", _S, "generated, or the published images cifar-c or imagenet-c"),
+        Column("corruption_constants", _S, "whose strength per severity: imagenet-c or cifar-c, and at which scale"),
+        Column("corruption_package", _S, "name and version of what generated the images, empty for published ones"),
+        Column("images", _I, "corrupted test images evaluated on"),
+        Column("distorted_loss", _F, "of the kept weights on them; subtract train_loss of rows for QGen's gap", "nats"),
+        Column("distorted_acc", _F, "on them", "share of 1"),
+        Column("seconds", _F, "of the evaluation", "s"),
+        *_CIRCUMSTANCES,
+    ),
+    key="task_id",
+)
+
+
 def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:
     """`table`, with the hyperparameters among `names` that are newer than it at what changes nothing."""
     types = ROWS.arrow()
@@ -205,18 +230,18 @@ _HEAD = """# What a sweep writes
 
 | path | what |
 |---|---|
-| rows/, curves/, measures/ | the tables below: `pandas.read_parquet("results/rows")` |
+| rows/, curves/, measures/, distortions/ | the tables below: `pandas.read_parquet("results/rows")` |
 | sweeps/ID/ | plan.parquet, the journal of every worker, and the workers' logs; of a search also trials.jsonl |
 | checkpoints/, weights/ | of unfinished runs; initial and best weights with `keep_weights=true` |
 | damaged/ | shards that could not be read |
-| cache/ | decoded images |
+| cache/ | decoded and corrupted images |
 
 `published/` has the papers' tables as csv. This page is made from sweep/schema.py by `python -m sweep.schema`.
 """
 
 
 def readme() -> str:
-    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in (ROWS, CURVES, MEASURES))])
+    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in (ROWS, CURVES, MEASURES, DISTORTIONS))])
 
 
 if __name__ == "__main__":

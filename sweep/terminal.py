@@ -1,9 +1,15 @@
 """What is shown to a person."""
 
 import io
+import sys
+import time
+from types import TracebackType
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+LOG_EVERY_S = 15.0
 
 
 def duration(seconds: float) -> str:
@@ -19,3 +25,35 @@ def render(table: Table) -> str:
     stream = io.StringIO()
     Console(file=stream, width=300).print(table)
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
+
+
+class Bar:
+    """How much of something is done: a bar on a terminal, a line now and then in a log file."""
+
+    def __init__(self, doing: str, total: int) -> None:
+        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, disable=not sys.stdout.isatty() or not total)
+        self._task = self._bar.add_task(doing, total=total)
+        self._doing, self._total, self._done = doing, total, 0
+        self._shown_at = time.monotonic()
+
+    def __enter__(self) -> "Bar":
+        self._bar.start()
+        return self
+
+    def advance(self, count: int) -> None:
+        self._done += count
+        self._bar.advance(self._task, count)
+        if self._bar.disable and time.monotonic() - self._shown_at >= LOG_EVERY_S:
+            self._log()
+
+    def _log(self) -> None:
+        print(f"{time.strftime('%H:%M:%S')}  {self._doing}: {self._done:,} of {self._total:,}", flush=True)
+        self._shown_at = time.monotonic()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+        if self._bar.disable and self._done:
+            self._log()

@@ -1,14 +1,15 @@
-"""What is done with a run: it is trained, or what it kept is measured."""
+"""What is done with a run: it is trained, or what it kept is measured, or evaluated on corrupted images."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from sweep.distortions.config import Distortion
 from sweep.measures.config import MeasureConfig
 
-Kind = Literal["train", "measure"]
-KINDS: tuple[Kind, ...] = ("train", "measure")
-PAST: dict[Kind, str] = {"train": "trained", "measure": "measured"}  # for messages
+Kind = Literal["train", "measure", "distort"]
+PAST: dict[Kind, str] = {"train": "trained", "measure": "measured", "distort": "evaluated"}  # for messages
+Options = MeasureConfig | Distortion
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,13 @@ class Work:
     """`kind` names a module of launchers.work; `options` is what that needs to know besides the run."""
 
     kind: Kind
-    options: MeasureConfig | None = None
+    options: Options | None = None
 
     def task_id(self, run_id: str) -> str:
         """Names this work on this run: of a training the run id itself."""
         if self.options is None:
             return run_id
-        return hashlib.sha256(f"{self.kind} {run_id} {self.options.measure_id}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.kind} {run_id} {self.options.options_id}".encode()).hexdigest()
 
 
 TRAINING = Work("train")

@@ -26,7 +26,7 @@ def measure_row_of(run: RunConfig, config: MeasureConfig | None = None, **change
         **forms,
         "task_id": Work("measure", config).task_id(run.run_id),
         "run_id": run.run_id,
-        "measure_id": config.measure_id,
+        "measure_id": config.options_id,
         "status": "finished",
         "attempt": 1,
         "layers": [],

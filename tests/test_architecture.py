@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from sweep import PROJECT
-from sweep.measure import KEYS as MEASURE_KEYS
+from sweep.distort import COMMAND as DISTORT
+from sweep.measure import COMMAND as MEASURE
 from sweep.measures.config import MEASURE_FIELDS, MeasureConfig, make_measure_config
 from sweep.run import KEYS
 
@@ -16,12 +17,19 @@ ORDER = [
     {"sweep.architectures"},
     {"sweep", "sweep.checks", "sweep.rules"},
     {"sweep.transfer"},
-    {"sweep.config", "sweep.settings", "sweep.measures.config", "sweep.cli", "sweep.terminal"},
+    {
+        "sweep.config",
+        "sweep.settings",
+        "sweep.distortions.config",
+        "sweep.measures.config",
+        "sweep.cli",
+        "sweep.terminal",
+    },
     {"sweep.vision", "sweep.cost", "sweep.schema", "sweep.grid", "sweep.studies", "sweep.work"},
     {"sweep.plan"},
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},
-    {"sweep.measures"},
+    {"sweep.measures", "sweep.distortions"},
     {"sweep.rows", "sweep.provenance"},
     {"sweep.compact", "sweep.tables"},
     {"sweep.search"},
@@ -32,9 +40,13 @@ ROOTS = {
     "sweep.run",
     "sweep.sweeper",
     "sweep.execute",
+    "sweep.command",
+    "sweep.distort",
+    "sweep.distorting",
     "sweep.given",
     "sweep.measure",
     "sweep.measuring",
+    "sweep.trained",
     "sweep.plugins",
     "sweep.observe",
     "sweep.status",
@@ -77,7 +89,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_every_key_of_conf_is_read() -> None:
-    used = {*KEYS, *MEASURE_KEYS, "measure", "select", "defaults", "hydra", "table"}
+    used = {*KEYS, *MEASURE.keys, *DISTORT.keys, "measure", "select", "defaults", "hydra", "table"}
     for path in (PROJECT / "conf").glob("**/*.yaml"):
         if path.parent.name not in ("grid", "launcher", "sweeper"):
             assert set(yaml.safe_load(path.read_text())) <= used, path

@@ -14,15 +14,16 @@ import pytest
 from sweep.checks import ConfigError
 from sweep.execute import describe_all
 from sweep.failures import describe as describe_failures
-from sweep.measure import hydra_argument
+from sweep.measure import COMMAND
 from sweep.measures.config import MeasureConfig
 from sweep.measures.cost import operations_s
 from sweep.measures.plan import Measured, make_measure_plan
-from sweep.measuring import check_latent, finished_runs, with_kept_weights
+from sweep.measuring import check_latent, measurable
 from sweep.observe import find_sweeps
 from sweep.rows import measure_config_of, measures_store, rows_store
 from sweep.settings import Settings
 from sweep.status import describe as describe_status
+from sweep.trained import finished_runs, with_kept_weights
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
 from tests.test_run import SMALL, run, wait_for, worker_pids
@@ -95,7 +96,7 @@ def test_finished_runs_are_measured_and_the_others_named(first: tuple[Path, str]
         noise_samples=2, restarts=1, ascent_steps=2, ascent_images=50, search_steps=4, hessian_iterations=3,
         linf_iterations=1, linf_dimensions=3, curvature_images=50, regularizer_images=10,
     )  # fmt: skip
-    assert set(table["measure_id"]) == {config.measure_id}
+    assert set(table["measure_id"]) == {config.options_id}
     assert not table[["code", "torch_version", "device", "host", "seconds", "started_at"]].isna().any(axis=None)
     plans = {path: set(pd.read_parquet(path)["task_id"]) for path in results_dir.glob("sweeps/*/plan.parquet")}
     (plan,) = [path for path, ids in plans.items() if ids == set(table["task_id"])]
@@ -201,9 +202,9 @@ def test_runs_that_the_measures_are_not_defined_for_are_named(
     known, other = tiny_run(quantizer="dorefa", act_bits=32), tiny_run(model="deit_t")
     rows_store(tmp_path).write(other.run_id, [row_of(other)])
     with pytest.raises(ConfigError, match="measured are networks without fused attention"):
-        finished_runs(tmp_path, {})
+        measurable(finished_runs(tmp_path, {}))
     rows_store(tmp_path).write(known.run_id, [row_of(known)])
-    assert finished_runs(tmp_path, {}) == [known]
+    assert measurable(finished_runs(tmp_path, {})) == [known]
     assert "left out: 1 run (" in capsys.readouterr().out
 
 
@@ -235,7 +236,7 @@ def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFix
 )
 def test_misspelt_keys(argument: str, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        hydra_argument(argument)
+        COMMAND.hydra_argument(argument)
 
 
 @pytest.mark.parametrize(

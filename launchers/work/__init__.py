@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from launchers.packs import Pack, Task
-from launchers.work import measure, train
+from launchers.work import distort, measure, train
+from sweep.settings import Settings
 from sweep.work import Kind
 
 Results = Iterator[tuple[int, dict[str, Any] | None]]
@@ -18,12 +19,15 @@ class KindOfWork(Protocol):
     def columns(self, task: Task) -> dict[str, Any]:
         """What the row of `task` says of it, however it ends."""
 
+    def together(self, tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+        """`tasks` in groups that are done together, in the order in which a worker does them."""
+
     def results(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]) -> Results:
-        """Does tasks that go together, see `launchers.arrays.arrays_of`.
+        """Does one of the groups of `together`.
 
         Yields (index into `tasks`, columns of its row) as they end; None in place of the columns for one that was
         asked to stop.
         """
 
 
-KINDS_OF_WORK: dict[Kind, KindOfWork] = {"train": train, "measure": measure}
+KINDS_OF_WORK: dict[Kind, KindOfWork] = {"train": train, "measure": measure, "distort": distort}

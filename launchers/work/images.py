@@ -4,11 +4,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launchers.packs import Pack, Task
+from launchers.packs import Task
 from sweep import data
 from sweep.config import DataSource, decodes_batches
 from sweep.data.arrays import ImageArrays
 from sweep.data.files import ImageFiles
+from sweep.settings import Settings
 
 if TYPE_CHECKING:
     import torch
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
     from sweep.data.interface import TrainingData
 
 
-def training_data(task: Task, pack: Pack, device: "torch.device") -> "TrainingData":
+def training_data(task: Task, settings: Settings, device: "torch.device") -> "TrainingData":
     """The images of `task` in memory, or decoded from their files as they are needed."""
     if not decodes_batches(task.run):
-        return images_of(task, pack, device)
+        return images_of(task, settings, device)
     from sweep.data.streamed import StreamedData
 
-    return StreamedData(_load_files(task.source), task.run, device, pack.settings.decode_workers)
+    return StreamedData(_load_files(task.source), task.run, device, settings.decode_workers)
 
 
 @cache
@@ -31,10 +32,10 @@ def _load_files(source: DataSource) -> ImageFiles:
     return data.load_files(source)
 
 
-def images_of(task: Task, pack: Pack, device: "torch.device") -> "ImageData":
+def images_of(task: Task, settings: Settings, device: "torch.device") -> "ImageData":
     from sweep.data.device import ImageData
 
-    return ImageData(_load(task.source, Path(pack.settings.results_dir) / "cache"), task.run, device)
+    return ImageData(_load(task.source, Path(settings.results_dir) / "cache"), task.run, device)
 
 
 @cache

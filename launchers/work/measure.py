@@ -9,16 +9,23 @@ from launchers.packs import Pack, Task
 from launchers.paths import weights_path
 from launchers.work.images import device_name, images_of
 from sweep import rows
+from sweep.measures.config import MeasureConfig
+from sweep.settings import Settings
 
 
 def columns(task: Task) -> dict[str, Any]:
-    assert task.work.options is not None
+    assert isinstance(task.work.options, MeasureConfig)
     return {
         "task_id": task.task_id,
         "run_id": task.run_id,
-        "measure_id": task.work.options.measure_id,
+        "measure_id": task.work.options.options_id,
         **rows.measure_columns(task.work.options),
     }
+
+
+def together(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+    """One run at a time."""
+    return ([task] for task in tasks)
 
 
 def results(
@@ -40,12 +47,12 @@ def _measured(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any
     from sweep.measures.measure import measure
     from sweep.training.precision import set_tf32
 
-    assert task.work.options is not None
+    assert isinstance(task.work.options, MeasureConfig)
     started = time.monotonic()
     set_tf32(task.work.options.precision)  # whatever the run was trained in
     device = torch.device(pack.settings.device)
     path = weights_path(Path(pack.settings.results_dir), task.run_id)
     state = torch.load(path, map_location="cpu", weights_only=True)
-    found = measure(state, task.run, images_of(task, pack, device), device, task.work.options, stop=stop)
+    found = measure(state, task.run, images_of(task, pack.settings, device), device, task.work.options, stop=stop)
     seconds = time.monotonic() - started
     return {**found, "status": "finished", "seconds": seconds, "device": device_name(device)}

@@ -44,7 +44,7 @@ def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> No
     options = options_of(task, pack, ranks.any_asked(stop, device), ranks)
     result: dict[str, Any] | None = None
     try:
-        result = train(task.run, training_data(task, pack, device), device, options)
+        result = train(task.run, training_data(task, pack.settings, device), device, options)
         result["device"] = device_name(device)
     except Interrupted:
         pass

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from launchers.arrays import arrays_of
 from launchers.given import given_path, teacher_run
 from launchers.journal import EPOCH, journal_path, record
 from launchers.packs import Pack, Task, engine_of
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 def columns(task: Task) -> dict[str, Any]:
     return {"run_id": task.run_id, **rows.science_columns(task.run)}
+
+
+def together(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+    """One run at a time, or arrays."""
+    return arrays_of(tasks, settings)
 
 
 def results(
@@ -46,7 +52,7 @@ def _in_this_process(
     from sweep.training.engines import train_runs
 
     settings, device = pack.settings, torch.device(pack.settings.device)
-    images = training_data(tasks[0], pack, device)
+    images = training_data(tasks[0], settings, device)
     runs = [task.run for task in tasks]
     options = [options_of(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     for index, result in train_runs(engine_of(tasks[0], settings), runs, images, device, options, settings.kernels):

@@ -76,7 +76,7 @@ class MeasureConfig:
     precision: str = _doc("fp32", "of matrix products: fp32, or tf32 on GPUs")
 
     @property
-    def measure_id(self) -> str:
+    def options_id(self) -> str:
         """sha256 of the canonical JSON, so that no default and no later setting changes what an id means."""
         return hashlib.sha256(canonical_json(self).encode()).hexdigest()
 

@@ -8,8 +8,7 @@ from sweep.config import DataSource, RunConfig
 from sweep.cost import DataFacts, worker_kind
 from sweep.measures.config import MeasureConfig
 from sweep.measures.cost import MeasureCostModel
-from sweep.plan import Plan, PlannedRun, state_of
-from sweep.work import Work
+from sweep.plan import Plan, plan_work
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,8 @@ def make_measure_plan(
     similar = [each for each in measured if is_like(each.row, kind)]
     cost = MeasureCostModel(kind, [(each.run, each.config, each.row["seconds"]) for each in similar], facts)
     stored = {each.row["task_id"]: each.row for each in measured}
-    planned: dict[str, PlannedRun] = {}
-    count = 0
-    for run, source in points:
-        for config in configs:
-            count += 1
-            work, run_id = Work("measure", config), run.run_id
-            state = state_of(stored.get(work.task_id(run_id)), code)
-            expected = cost.expected_s(run, config)
-            planned[work.task_id(run_id)] = PlannedRun(run, run_id, source, state, *expected, work)
-    return Plan("measure", tuple(planned.values()), count - len(planned), "measure")
+    pairs = ((run, source, config) for run, source in points for config in configs)
+    return plan_work("measure", pairs, stored, code, cost.expected_s)
 
 
 def is_like(row: Mapping[str, Any], kind: str) -> bool:

@@ -26,15 +26,19 @@ def load_trained(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> t
     `state` holds the state dicts `initial` (unquantized) and `best` (parametrized). Raises `ConfigError` where
     they are not those of `run`'s network on `data`.
     """
-    for kept in ("initial", "best"):
-        if kept not in state:
-            raise ConfigError(f"kept weights have {allowed(state) or 'nothing'}: needed are initial and best")
-    initial = _loaded(initial_model(run, data), state["initial"], "initial", run)
-    trained = _loaded(quantize(initial_model(run, data), run), state["best"], "best", run)
-    return initial.eval(), trained.eval()
+    trained = load_best(state, run, data)
+    return _loaded(initial_model(run, data), state, "initial", run).eval(), trained
 
 
-def _loaded(model: nn.Module, state: StateDict, kept: str, run: RunConfig) -> nn.Module:
+def load_best(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> nn.Module:
+    """The second of `load_trained`."""
+    return _loaded(quantize(initial_model(run, data), run), state, "best", run).eval()
+
+
+def _loaded(model: nn.Module, states: Mapping[str, StateDict], kept: str, run: RunConfig) -> nn.Module:
+    if kept not in states:
+        raise ConfigError(f"kept weights have {allowed(states) or 'nothing'}: needed are initial and best")
+    state = states[kept]
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     given = {name: tuple(tensor.shape) for name, tensor in state.items()}
     wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
@@ -44,7 +48,7 @@ def _loaded(model: nn.Module, state: StateDict, kept: str, run: RunConfig) -> nn
         raise ConfigError(
             f"the {kept} weights are not those of {run.model} with depth={run.depth}, width={run.width}, "
             f"base_width={run.base_width}, bits={run.bits}: {'; '.join(shown.split('; ')[:SHOWN])}{more}. "
-            f"Measure them with the run that trained them"
+            f"Use them with the run that trained them"
         )
     model.load_state_dict(state)
     return model

@@ -1,11 +1,9 @@
 """A generalization table as people read it."""
 
-from collections.abc import Callable, Sequence
-
 import pandas as pd
 
 from sweep.config import FULL_PRECISION, UNLESS
-from sweep.tables.formats import STYLES, csv, number
+from sweep.tables.formats import number, text_formats
 from sweep.tables.generalization import PRECISION, SETTING
 from sweep.tables.published import precision_name
 
@@ -30,13 +28,13 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for _, line in table.iterrows():
         names = {"dataset": line["dataset"], "model": line["model"], **{name: str(line[name]) for name in varying}}
-        lines.append({**names, "precision": _precision(line), **_cells(line, counts)})
+        lines.append({**names, "precision": precision(line), **_cells(line, counts)})
         if pd.notna(line["published_gap"]):
             lines.append({**dict.fromkeys(names, ""), "precision": "  published", **_published_cells(line)})
     return pd.DataFrame(lines).fillna("")
 
 
-def _precision(line: pd.Series) -> str:
+def precision(line: pd.Series) -> str:
     """Bits of weights and activations; the quantizer, where it is not LSQ, and what it has besides."""
     activations = "" if line["act_bits"] == FULL_PRECISION else f"/A{line['act_bits']}"
     method = "" if line["quantizer"] in ("lsq", "none") else f" {line['quantizer']}"
@@ -87,9 +85,5 @@ def notes(table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _in_style(style: Callable[[pd.DataFrame, Sequence[str]], str]) -> Callable[[pd.DataFrame], str]:
-    return lambda table: style(readable(table), notes(table))
-
-
-TEXT_FORMATS = {**{name: _in_style(style) for name, style in STYLES.items()}, "csv": csv}
+TEXT_FORMATS = text_formats(readable, notes)
 terminal = TEXT_FORMATS["terminal"]

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from sweep.config import FULL_PRECISION
 from sweep.measures.config import BOUNDS, FORMS, MEASURE_FIELDS, SCALE_OF
-from sweep.tables.generalization import AVERAGED, CONFIDENCE, PRECISION, SETTING
+from sweep.tables.generalization import AVERAGED, PRECISION, SETTING
+from sweep.tables.pairs import interval, pairs, standard_error
 
 NORMS = ("l2_norm", "distance")
 METRICS = {"2": NORMS, "3": BOUNDS}
@@ -103,7 +103,7 @@ def _cell(measured: pd.DataFrame, form: str, metric: str) -> dict[str, Any]:
     n = int(have.sum())
     cell = {
         metric: values[have].mean() if n else np.nan,
-        f"{metric}_se": values[have].std(ddof=1) / np.sqrt(n) if n > 1 else np.nan,
+        f"{metric}_se": standard_error(values[have]),
         f"{metric}_n": n,
     }
     for flag in ("limit", "unconverged") if metric in SCALE_OF else ():
@@ -115,14 +115,13 @@ def _cell(measured: pd.DataFrame, form: str, metric: str) -> dict[str, Any]:
 def _ratio(measured: pd.DataFrame, full: pd.DataFrame, column: str, metric: str) -> dict[str, Any]:
     """Of `column` against full precision, over runs that agree in every averaged hyperparameter."""
     is_full = (measured["bits"] == FULL_PRECISION).all()
-    pairs = measured.merge(full, on=list(AVERAGED_RUNS), suffixes=("", "_full"))
-    logs = np.log((pairs[column] / pairs[f"{column}_full"]).dropna().to_numpy(dtype=float))
-    n = 0 if is_full else len(logs)
-    mean = logs.mean() if n else np.nan
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * logs.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    paired = pairs(measured, full, list(AVERAGED_RUNS))
+    logs = np.log((paired[column] / paired[f"{column}_full"]).dropna().to_numpy(dtype=float))
+    logs = logs[:0] if is_full else logs
+    mean, low, high = interval(logs)
     return {
-        f"{metric}_pairs": n,
+        f"{metric}_pairs": len(logs),
         f"{metric}_ratio": np.exp(mean),
-        f"{metric}_ratio_low": np.exp(mean - half),
-        f"{metric}_ratio_high": np.exp(mean + half),
+        f"{metric}_ratio_low": np.exp(low),
+        f"{metric}_ratio_high": np.exp(high),
     }

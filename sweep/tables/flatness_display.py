@@ -1,6 +1,7 @@
 """Tables 2 and 3 as people read them."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from sweep.config import FULL_PRECISION, UNLESS
 from sweep.measures.config import MeasureConfig
 from sweep.rows import measure_columns
 from sweep.tables.flatness import BLOCK, MEASURE_SETTING, NETWORK
-from sweep.tables.formats import STYLES, number
+from sweep.tables.formats import number, text_formats
 from sweep.tables.generalization import PRECISION
 from sweep.tables.published import network_name, precision_name
 
@@ -105,10 +106,6 @@ def _marks(table: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     ]
 
 
-def text_formats(metrics: Sequence[str]) -> dict[str, Callable[[pd.DataFrame], str]]:
-    """As `display.TEXT_FORMATS`, less csv, for a table with these metrics."""
-
-    def in_style(style: Callable[[pd.DataFrame, Sequence[str]], str]) -> Callable[[pd.DataFrame], str]:
-        return lambda table: style(readable(table, metrics), notes(table, metrics))
-
-    return {name: in_style(style) for name, style in STYLES.items()}
+def flatness_formats(metrics: Sequence[str]) -> dict[str, Callable[[pd.DataFrame], str]]:
+    """The text formats of a table with these metrics."""
+    return text_formats(partial(readable, metrics=metrics), partial(notes, metrics=metrics))

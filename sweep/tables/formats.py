@@ -1,6 +1,7 @@
 """A table of text cells, with notes beneath, in the formats that people and papers want."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from io import StringIO
 from pathlib import Path
 
@@ -28,10 +29,32 @@ def markdown(shown: pd.DataFrame, notes: Notes) -> str:
 
 def latex(shown: pd.DataFrame, notes: Notes) -> str:
     body = str(shown.to_latex(index=False, escape=True))
-    return "\n".join([*(f"% {note}" for note in notes), body.replace("±", r"$\pm$")])
+    for mark, command in _LATEX.items():
+        body = body.replace(mark, command)
+    return "\n".join([*(f"% {note}" for note in notes), body])
 
 
-STYLES: dict[str, Callable[[pd.DataFrame, Notes], str]] = {"terminal": terminal, "markdown": markdown, "latex": latex}
+_LATEX = {"±": r"$\pm$", "▼": r"$\blacktriangledown$", "▲": r"$\blacktriangle$"}
+
+
+def html(shown: pd.DataFrame, notes: Notes) -> str:
+    paragraphs = [f"<p>{escape(note)}</p>" for note in notes]
+    return "\n".join([str(shown.to_html(index=False, border=0)), *paragraphs])
+
+
+Style = Callable[[pd.DataFrame, Notes], str]
+STYLES: dict[str, Style] = {"terminal": terminal, "markdown": markdown, "latex": latex, "html": html}
+
+
+def text_formats(
+    readable: Callable[[pd.DataFrame], pd.DataFrame], notes: Callable[[pd.DataFrame], Notes]
+) -> dict[str, Callable[[pd.DataFrame], str]]:
+    """Every text format of a table, of which `readable` makes text cells and `notes` the lines beneath."""
+
+    def in_style(style: Style) -> Callable[[pd.DataFrame], str]:
+        return lambda table: style(readable(table), notes(table))
+
+    return {**{name: in_style(style) for name, style in STYLES.items()}, "csv": csv}
 
 
 def csv(table: pd.DataFrame) -> str:

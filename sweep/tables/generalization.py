@@ -4,17 +4,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
 from sweep.rules import QUANTIZED_ONLY
+from sweep.tables.pairs import interval, pairs, standard_error
 
 # What the paper averages over. Everything else that differs makes a line of its own.
 AVERAGED = ("optimizer", "lr", "weight_decay", "momentum", "width", "depth", "seed")
 PRECISION = (*QUANTIZER_FIELDS, *QUANTIZED_ONLY)
 SETTING = tuple(name for name in RUN_FIELDS if name not in (*AVERAGED, *PRECISION))
 METRICS = ("train_acc", "test_acc", "train_loss", "test_loss", "gap")
-CONFIDENCE = 0.95
 
 
 def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
@@ -28,7 +27,7 @@ def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
     """
     lines = []
     for setting, block in runs.groupby(list(SETTING), sort=True):
-        full = finished_runs(block[_is_full(block)])
+        full = finished_runs(block[is_full(block)])
         for precision, group in block.groupby(list(PRECISION), sort=True):
             names = dict(zip((*SETTING, *PRECISION), (*setting, *precision), strict=True))
             lines.append(names | counts_of(group) | _means(group) | _change(group, full))
@@ -39,7 +38,7 @@ def generalization_table(runs: pd.DataFrame) -> pd.DataFrame:
     return table.drop(columns="_order").reset_index(drop=True)
 
 
-def _is_full(group: pd.DataFrame) -> "pd.Series[bool]":
+def is_full(group: pd.DataFrame) -> "pd.Series[bool]":
     return (group["bits"] == FULL_PRECISION) & (group["act_bits"] == FULL_PRECISION)
 
 
@@ -67,18 +66,14 @@ def _means(group: pd.DataFrame) -> dict[str, float]:
     for metric in METRICS:
         values = finished[metric].to_numpy(dtype=float)
         means[metric] = values.mean() if len(values) else np.nan
-        means[f"{metric}_se"] = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+        means[f"{metric}_se"] = standard_error(values)
     return means
 
 
 def _change(group: pd.DataFrame, full: pd.DataFrame) -> dict[str, float]:
     """Of the gap against full precision, over runs that agree in every averaged hyperparameter."""
-    pairs = finished_runs(group).merge(full, on=list(AVERAGED), suffixes=("", "_full"))
-    is_full = _is_full(group).all()
-    differences = (pairs["gap"] - pairs["gap_full"]).to_numpy(dtype=float) if not is_full else np.array([])
-    n = len(differences)
-    mean = differences.mean() if n else np.nan
-    half = np.nan
-    if n > 1:
-        half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * differences.std(ddof=1) / np.sqrt(n)
-    return {"pairs": n, "gap_change": mean, "gap_change_low": mean - half, "gap_change_high": mean + half}
+    paired = pairs(finished_runs(group), full, list(AVERAGED))
+    differences = (paired["gap"] - paired["gap_full"]).to_numpy(dtype=float)
+    differences = differences[:0] if is_full(group).all() else differences
+    mean, low, high = interval(differences)
+    return {"pairs": len(differences), "gap_change": mean, "gap_change_low": low, "gap_change_high": high}

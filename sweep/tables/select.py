@@ -10,8 +10,9 @@ from sweep.checks import ConfigError, allowed
 from sweep.config import RUN_FIELDS
 from sweep.measures.config import MEASURE_FIELDS
 from sweep.plan import read_plan, study_of
-from sweep.rows import measures_store, rows_store
+from sweep.rows import Store, distortions_store, measures_store, rows_store
 
+DISTORTION_KEYS = ("corruption", "severity", "corruption_seed", "corruption_source")
 MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
 
 
@@ -45,11 +46,7 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
 
 def stored_measures(results_dir: Path) -> pd.DataFrame:
     """One line per finished measurement; raises `ConfigError` where there is none. Lists of settings are texts."""
-    store = measures_store(results_dir)
-    measures = store.read().to_pandas() if store.path.exists() else pd.DataFrame({"status": []})
-    finished: pd.DataFrame = measures[measures["status"] == "finished"]
-    if finished.empty:
-        raise ConfigError(f"results_dir={results_dir}: nothing was measured there; `python -m sweep.measure` does it")
+    finished = _finished(measures_store(results_dir), "nothing was measured there; `python -m sweep.measure` does it")
     radii = finished["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
     return finished.assign(measure_linf_radii=radii)
 
@@ -77,6 +74,20 @@ def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
         return measures[name].map(lambda values: np.mean(values) if len(values) else np.nan)
     pairs = zip(measures["measure_linf_radii"], measures[name], strict=True)
     return pd.Series([dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs], dtype=float)
+
+
+def stored_distortions(results_dir: Path, filters: Mapping[str, str]) -> pd.DataFrame:
+    """One line per evaluation on corrupted images, with the values of `filters`; raises `ConfigError` where none."""
+    none = "no run was evaluated on corrupted images there; `python -m sweep.distort` does it"
+    return narrow(_finished(distortions_store(results_dir), none), filters)
+
+
+def _finished(store: Store, none: str) -> pd.DataFrame:
+    rows = store.read().to_pandas() if store.path.exists() else pd.DataFrame({"status": []})
+    finished: pd.DataFrame = rows[rows["status"] == "finished"]
+    if finished.empty:
+        raise ConfigError(f"results_dir={store.results_dir}: {none}")
+    return finished
 
 
 def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ PINNED = {
 @pytest.mark.parametrize("name", PINNED)
 def test_pinned_ids(name: str) -> None:
     values, measure_id = PINNED[name]
-    assert make_measure_config(values).measure_id == measure_id
+    assert make_measure_config(values).options_id == measure_id
 
 
 OTHER = {
@@ -40,7 +40,7 @@ OTHER = {
 
 @pytest.mark.parametrize("name", OTHER)
 def test_every_setting_is_part_of_the_id(name: str) -> None:
-    assert make_measure_config({name: OTHER[name]}).measure_id != MeasureConfig().measure_id
+    assert make_measure_config({name: OTHER[name]}).options_id != MeasureConfig().options_id
 
 
 def test_all_settings_are_tested() -> None:
@@ -68,7 +68,7 @@ def test_rows_from_before_a_setting_have_it_at_what_changes_nothing() -> None:
     ],
 )
 def test_what_changes_no_number_has_one_id(given: dict[str, object], same: dict[str, object]) -> None:
-    assert make_measure_config(given).measure_id == make_measure_config(same).measure_id
+    assert make_measure_config(given).options_id == make_measure_config(same).options_id
 
 
 @pytest.mark.parametrize("changes", [{"ascent": "paper"}, {"ascent": "l2"}])

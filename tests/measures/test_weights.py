@@ -104,7 +104,7 @@ def test_counted_weights_are_those_of_convolutions_and_linear_layers() -> None:
     ("changes", "message"),
     [
         ({"width": 3}, r"the initial weights are not those of nin with depth=2, width=3, .*features.0.0.bias: \(4,\), "
-                       r"needed \(6,\).*and \d+ more. Measure them with the run that trained them"),
+                       r"needed \(6,\).*and \d+ more. Use them with the run that trained them"),
         ({"depth": 1}, r"features.3.0.bias: \(4,\), needed none"),
         ({"bits": 32}, r"the best weights are not those of .* bits=32: .*parametrizations.weight.0.step_size: \(\), "),
     ],

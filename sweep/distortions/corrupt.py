@@ -1,0 +1,69 @@
+"""One corrupted image from a clean one, by imagecorruptions, whose strengths per severity are those of ImageNet-C.
+
+These are fixed numbers made for 224 x 224; of all 19 corruptions only elastic_transform scales with the image. On
+32 x 32 they are stronger than those that CIFAR-10-C was made with (gaussian_noise: 0.08 to 0.38 of the range there,
+0.04 to 0.10 in CIFAR-10-C).
+"""
+
+import hashlib
+from importlib import metadata
+
+import numpy as np
+
+from sweep.data.arrays import Images
+from sweep.distortions.config import Distortion
+
+PACKAGE = "imagecorruptions-imaug"
+LEAST_SIDE = 32  # pixels, what the package takes
+_TAKE_A_SEED = ("impulse_noise", "glass_blur")  # the others draw from numpy's global generator
+
+
+def package_version() -> str:
+    return f"{PACKAGE} {metadata.version(PACKAGE)}"
+
+
+def enlargement(height: int, width: int) -> int:
+    """How many times the side of small images is before they are corrupted."""
+    return -(-LEAST_SIDE // min(height, width, LEAST_SIDE))
+
+
+def constants(height: int, width: int) -> str:
+    """Whose strengths images of this size get, and at which scale."""
+    times = enlargement(height, width)
+    return "imagenet-c" if times == 1 else f"imagenet-c at {times} times the side"
+
+
+def image_seed(distortion: Distortion, index: int) -> int:
+    """Of the image that is `index`-th in its test set: the same whoever draws it, and in whatever order."""
+    key = f"{distortion.seed} {distortion.corruption} {distortion.severity} {index}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little")
+
+
+def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images:
+    """`image` (H, W, C) corrupted, of the same shape.
+
+    Small images are corrupted with every pixel repeated, and one pixel of each block is kept: noise and colours are
+    as strong as on large images, blurs, weather and compression act on a grid so many times finer. Of grey images,
+    which are corrupted in colour, the green channel is kept: a mean would weaken the noise.
+    """
+    times = enlargement(*image.shape[:2])
+    large = image.repeat(times, axis=0).repeat(times, axis=1)
+    corrupted = _corrupted(large, distortion, image_seed(distortion, index))[times // 2 :: times, times // 2 :: times]
+    return corrupted if image.shape[2] == 3 else corrupted[..., 1:2]
+
+
+def _corrupted(image: Images, distortion: Distortion, seed: int) -> Images:
+    """(H, W, 3)."""
+    from imagecorruptions import corrupt
+
+    np.random.seed(seed)  # the package's generator
+    name = distortion.corruption
+    own_seed = {"seed": seed} if name in _TAKE_A_SEED else {}
+    try:
+        with np.errstate(invalid="raise"):
+            corrupted: Images = corrupt(image, severity=distortion.severity, corruption_name=name, **own_seed)
+    except FloatingPointError:
+        if name != "spatter":
+            raise
+        return image.repeat(3 // image.shape[2], axis=2)  # 0 / 0: no drop fell on a small image
+    return corrupted

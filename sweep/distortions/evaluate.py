@@ -1,0 +1,19 @@
+"""The kept weights of a run on corrupted images, evaluated as training evaluates."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from sweep.config import RunConfig
+from sweep.data.device import ImageData
+from sweep.measures.weights import load_best
+from sweep.training.precision import master_dtype
+
+
+def trained_network(state: Mapping[str, Any], run: RunConfig, data: ImageData, device: torch.device) -> nn.Module:
+    """The quantized network of the epoch that `run` reports, as its training had it; raises `ConfigError`."""
+    model = load_best(state, run, data)
+    model.to(device, master_dtype(run.precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model

@@ -1,0 +1,106 @@
+"""The corrupted test images of a data set: made or found before workers start, read by every worker."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sweep import data
+from sweep.config import DataSource
+from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.distortions import corrupt
+from sweep.distortions.config import CIFAR_C, GENERATED, IMAGENET_C, Distortion
+from sweep.distortions.generate import Maker, alone_in, beside, file_of, missing, write_missing
+from sweep.distortions.published import ImageNetC, check_cifar_labels, check_classes, cifar_images, mapped
+
+
+@dataclass(frozen=True)
+class CleanImages:
+    """Makes corrupted images of those in a file; any process reads only what it needs."""
+
+    path: Path  # of the images (N, H, W, C)
+    index: Path  # of their indices in the whole test set (N,)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        shape: tuple[int, int, int, int] = mapped(self.path).shape
+        return shape
+
+    def image(self, distortion: Distortion, position: int) -> Images:
+        return corrupt.corrupted_image(mapped(self.path)[position], distortion, int(mapped(self.index)[position]))
+
+
+@dataclass(frozen=True)
+class CorruptedImages:
+    """Of a test set, whole or the `subset` that runs are evaluated on."""
+
+    source: DataSource
+    subset: int  # images, 0 for all
+    sha256: str  # of the data set, empty where its name fixes the content
+
+    def load(self, distortion: Distortion, cache_dir: Path) -> Images:
+        """(N, H, W, C), memory-mapped; after `prepare`."""
+        if distortion.source == CIFAR_C:
+            images = cifar_images(distortion)
+            return images[_index(len(images), self.subset)]
+        found: Images = np.load(file_of(self._folder(distortion, cache_dir), distortion), mmap_mode="r")
+        return found
+
+    def missing(self, distortions: Sequence[Distortion], cache_dir: Path) -> list[Distortion]:
+        """Those whose images `prepare` has to make."""
+        made = [distortion for distortion in distortions if distortion.source != CIFAR_C]
+        return [each for each in made if missing(self._folder(each, cache_dir), [each])]
+
+    def prepare(
+        self, distortions: Sequence[Distortion], cache_dir: Path, workers: int, made: Callable[[int], None]
+    ) -> None:
+        """Checks published images, and makes the files of the others; raises `ConfigError`.
+
+        `distortions` are of one source. `made` is told of every few images.
+        """
+        first = distortions[0]
+        data.prepare(self.source, cache_dir)
+        arrays = data.load(self.source, cache_dir)
+        if first.source == CIFAR_C:
+            check_cifar_labels(first.directory, arrays.test_labels, self.source.name)
+            return
+        if first.source == IMAGENET_C:
+            check_classes(distortions, arrays, self.source.name)
+        folder = self._folder(first, cache_dir)
+        with alone_in(folder):
+            write_missing(folder, distortions, self._maker(first.source, arrays, folder), workers, made)
+
+    def _folder(self, distortion: Distortion, cache_dir: Path) -> Path:
+        """Its name changes with the images, and with what makes them."""
+        published = f"{distortion.source} {Path(distortion.directory).resolve()}"
+        by = _generator() if distortion.source == GENERATED else published
+        made_by = hashlib.sha256(by.encode()).hexdigest()[:8]
+        return cache_dir / "corrupted" / f"{self.source.name}-{self.sha256[:16]}-{self.subset}-{made_by}"
+
+    def _maker(self, source: str, arrays: ImageArrays, folder: Path) -> Maker:
+        index = _index(len(arrays.test_labels), self.subset)
+        _save(folder / "index.npy", index)
+        if source == IMAGENET_C:
+            return ImageNetC(arrays.class_names, folder / "index.npy", arrays.test_images.shape[1])
+        _save(folder / "clean.npy", arrays.test_images[index])
+        return CleanImages(folder / "clean.npy", folder / "index.npy")
+
+
+def _generator() -> str:
+    """The package, and our code around it."""
+    return f"{corrupt.package_version()} {hashlib.sha256(Path(corrupt.__file__).read_bytes()).hexdigest()}"
+
+
+def _index(size: int, subset: int) -> Labels:
+    from sweep.data.device import subset_index  # brings torch
+
+    return subset_index(size, subset)
+
+
+def _save(path: Path, array: "np.ndarray[Any, Any]") -> None:
+    if not path.exists():
+        with beside(path) as unfinished, unfinished.open("wb") as stream:
+            np.save(stream, array)
