@@ -5,13 +5,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.figures.drawing import colour, marker, new_figure
+from sweep.figures.drawing import colour, draw_cells, marker, new_figure
 from sweep.figures.ranking import MEASURES, POOLS
 from sweep.measures.config import FORMS
 from sweep.tables.published import precision_name
 
 WIDE = 20.0  # the axis is logarithmic where the largest value is this many times the smallest
-DARK = 0.6  # cells of a larger tau
 _SHORT = {"all": "all runs", "full precision": "FP32 only"}
 
 
@@ -54,17 +53,7 @@ def draw_ranking(ranking: pd.DataFrame) -> Figure:
     for axes, (form, pool) in zip(figure.subplots(2, 2).flat, [(f, p) for p in POOLS for f in FORMS], strict=True):
         chosen = ranking[(ranking["form"] == form) & (ranking["pool"] == pool)].set_index("measure")
         by_axis = chosen.filter(like="granulated_").dropna(axis="columns", how="all")
-        _draw_cells(axes, chosen[["tau", "granulated"]].join(by_axis))
+        cells = chosen[["tau", "granulated"]].join(by_axis)
+        draw_cells(axes, cells.rename(columns=lambda name: name.replace("granulated_", "by ")), 1, "{:+.2f}")
         axes.set_title(f"{form} weights, {_SHORT[pool]} (n={chosen['n'].max()})", fontsize=10)
     return figure
-
-
-def _draw_cells(axes: Axes, cells: pd.DataFrame) -> None:
-    axes.imshow(cells.to_numpy(dtype=float), cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-    columns = [name.replace("granulated_", "by ").replace("_", " ") for name in cells.columns]
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(cells)), [name.replace("_", " ") for name in cells.index])
-    for (row, column), value in np.ndenumerate(cells.to_numpy(dtype=float)):
-        text = "" if np.isnan(value) else f"{value:+.2f}"
-        readable = "white" if abs(value) > DARK else "black"
-        axes.text(column, row, text, ha="center", va="center", fontsize=8, color=readable)

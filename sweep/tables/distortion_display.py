@@ -19,7 +19,7 @@ def gaps(table: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for _, group in table.groupby([*BLOCK, "corruption", *PRECISION], sort=False):
         first = group.iloc[0]
-        names = {**_names(first, table), "corruption": first["corruption"]}
+        names = {**names_of(first, table), "corruption": first["corruption"]}
         cells = {_title(line): _gap(line, group["n"].max()) for _, line in group.iterrows()}
         lines.append({**names, "precision": precision(first), **_counts(group, table), **cells})
         if group["published_gap"].notna().any():
@@ -31,7 +31,7 @@ def gaps(table: pd.DataFrame) -> pd.DataFrame:
 def improvements(table: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for _, line in table.iterrows():
-        names, counts = _names(line, table), _counts(line.to_frame().T, table)
+        names, counts = names_of(line, table), _counts(line.to_frame().T, table)
         lines.append({**names, "precision": precision(line), **counts, **_improvement_cells(line)})
         if pd.notna(line["published_acc"]):
             published = {_ACC: number(100 * line["published_acc"], 2), _EQ5: number(line["published_improvement"], 2)}
@@ -54,7 +54,7 @@ def _improvement_cells(line: pd.Series) -> dict[str, str]:
     return {_ACC: acc, _EQ5: improvement, "pairs": str(line["pairs"])}
 
 
-def _names(line: pd.Series, table: pd.DataFrame) -> dict[str, str]:
+def names_of(line: pd.Series, table: pd.DataFrame) -> dict[str, str]:
     varying = [name for name in BLOCK if name not in _SHOWN_OTHERWISE and table[name].nunique() > 1]
     return {"dataset": line["dataset"], "model": line["model"], **{name: str(line[name]) for name in varying}}
 
@@ -83,8 +83,8 @@ def gap_notes(table: pd.DataFrame) -> list[str]:
     return [
         *_general(table),
         "gap: loss on the corrupted test images less loss on the clean training images ± standard error",
-        f"{BETTER} smaller, {WORSE} larger than at FP32, over runs that agree in all else; * paired t-test p < {ALPHA}, "
-        f"not corrected for the number of cells (format=csv has Wilcoxon's p too)",
+        f"{BETTER} smaller, {WORSE} larger than at FP32, over runs that agree in all else; * paired t-test p < "
+        f"{ALPHA}, not corrected for the number of cells (format=csv has Wilcoxon's p too)",
         *_better_cells(table),
     ]
 
@@ -101,10 +101,11 @@ def _better_cells(table: pd.DataFrame) -> list[str]:
 
 
 def improvement_notes(table: pd.DataFrame) -> list[str]:
-    over = f"accuracy is the mean over {table['corruptions'].iloc[0]} corruptions at severity {table['severities'].iloc[0]}"
+    corruptions, severities = table["corruptions"].iloc[0], table["severities"].iloc[0]
     return [
         *_general(table),
-        f"{over}; error improvement is 100 log10 of FP32's error over the quantized error, per pair of runs",
+        f"accuracy: mean over {corruptions} corruptions at severity {severities}; error improvement: 100 log10 of "
+        f"FP32's error over the quantized one's, per pair of runs",
     ]
 
 

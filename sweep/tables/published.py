@@ -88,13 +88,13 @@ def add_published_distortion(table: pd.DataFrame, number: int) -> pd.DataFrame:
 
 def add_published_improvement(table: pd.DataFrame) -> pd.DataFrame:
     """`table`, of QReg's Table 1, with `published_acc` and `published_improvement`, null where it has no such cell."""
+    names = ["dataset", "model", "precision"]
     tidy = pd.read_csv(PUBLISHED / "qreg_table1.csv").replace({"metric": _QREG_METRICS})
-    wide = tidy.pivot(index=["dataset", "model", "precision"], columns="metric", values="value")
+    wide = tidy.pivot(index=names, columns="metric", values="value")
     wide = wide.assign(acc=wide["acc"] / 100).add_prefix("published_")
     keys = _keys(table, _of_size(table, _QREG))
     of_paper = (table["corruptions"] == len(CORRUPTIONS)) & (table["corruption_constants"] == CIFAR_C)
     keys["dataset"] = keys["dataset"].where(of_paper)
-    names = list(wide.index.names)
     return table.join(keys[names].join(wide, on=names)[["published_acc", "published_improvement"]])
 
 

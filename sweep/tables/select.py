@@ -76,10 +76,14 @@ def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
     return pd.Series([dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs], dtype=float)
 
 
-def stored_distortions(results_dir: Path, filters: Mapping[str, str]) -> pd.DataFrame:
-    """One line per evaluation on corrupted images, with the values of `filters`; raises `ConfigError` where none."""
+def stored_distortions(results_dir: Path, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    """One line per evaluation of `runs` on corrupted images with the values of `filters`; raises `ConfigError`."""
     none = "no run was evaluated on corrupted images there; `python -m sweep.distort` does it"
-    return narrow(_finished(distortions_store(results_dir), none), filters)
+    distortions = _finished(distortions_store(results_dir), none)
+    of_runs = distortions[distortions["run_id"].isin(runs["run_id"])]
+    if of_runs.empty:
+        raise ConfigError(f"none of the {len(runs)} runs was evaluated on corrupted images; `python -m sweep.distort`")
+    return narrow(of_runs, filters)
 
 
 def _finished(store: Store, none: str) -> pd.DataFrame:

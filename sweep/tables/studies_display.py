@@ -1,23 +1,21 @@
 """A study's table as people read it."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 
 from sweep.config import RUN_FIELDS
 from sweep.studies import LABELS, Metric, StudyTable
-from sweep.tables.formats import STYLES, csv, number
+from sweep.tables.formats import number, text_formats
 
 _COUNTS = ("n", "missing", "diverged")
 _RARE_COUNTS = {"failed": "failed", "at_chance": "at chance"}  # shown where they are not all zero
 _DIGITS = {"%": 2, "": 4}
 
 
-def text_formats(spec: StudyTable) -> dict[str, Callable[[pd.DataFrame], str]]:
-    def in_style(style: Callable[[pd.DataFrame, Sequence[str]], str]) -> Callable[[pd.DataFrame], str]:
-        return lambda table: style(readable(table, spec.metrics), notes(table, spec))
-
-    return {**{name: in_style(style) for name, style in STYLES.items()}, "csv": csv}
+def study_formats(spec: StudyTable) -> dict[str, Callable[[pd.DataFrame], str]]:
+    return text_formats(partial(readable, metrics=spec.metrics), partial(notes, spec=spec))
 
 
 def readable(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:

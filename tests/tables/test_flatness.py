@@ -10,7 +10,7 @@ from sweep.measures.config import BOUNDS, MeasureConfig
 from sweep.rows import measures_store, rows_store
 from sweep.tables.__main__ import main
 from sweep.tables.flatness import NORMS, flatness_table
-from sweep.tables.flatness_display import text_formats
+from sweep.tables.flatness_display import flatness_formats
 from sweep.tables.published import add_published_flatness
 from sweep.tables.select import planned_and_stored, stored_measures
 from tests.conftest import tiny_run
@@ -70,7 +70,7 @@ def test_cells_that_hit_a_limit_or_missed_the_threshold_are_marked(results: Path
     assert (quantized["pacbayes_init"], quantized["pacbayes_init_n"], quantized["pacbayes_init_limit"]) == (3.0, 1, 1)
     assert (quantized["sharpness_orig_limit"], quantized["sharpness_orig_unconverged"]) == (0, 1)
     assert (quantized["pacbayes_mag_init_limit"], quantized["pacbayes_mag_init_unconverged"]) == (0, 0)
-    text = text_formats(BOUNDS)["markdown"](table.reset_index())
+    text = flatness_formats(BOUNDS)["markdown"](table.reset_index())
     assert "3.000 ×3.00 †1 (n=1)" in text and "1.000 ×1.00 ‡1 (n=1)" in text
     assert "†k: of the n, k searches hit an end" in text and "‡k: of the n, k searches ended off" in text
     assert "threshold missed: by the unperturbed network" in text and "INCOMPLETE: 1 runs are not measured" in text
@@ -95,7 +95,7 @@ def test_published_values_stand_beside_qgens_networks_only(tmp_path: Path) -> No
     assert table.loc[beside, ["base_width", "width", "published_l2_norm"]].drop_duplicates().to_numpy().tolist() == [
         [25, 10, 47.263]
     ]
-    shown = text_formats(NORMS)["markdown"](table)
+    shown = flatness_formats(NORMS)["markdown"](table)
     assert shown.count("published") == 1 and "NiN (4x10)" in shown and "NiN (2x2, base 2)" in shown
     assert table_of(tmp_path, 3)["published_sharpness_mag_orig"].max() == 6.131
 
@@ -116,7 +116,7 @@ def test_the_command(number: str, style: str, results: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["table=4"], "table=4: allowed are 1, 2, 3"),
+        (["table=7"], "table=7: allowed are 1, 2, 3, 4, 5, 6, qreg1"),
         (["table=2", "measure.seed=9"], "measure_seed=9: no run has it; there are 0"),
         (["table=2", "seed=2", "bits=2"], "none of the 1 runs was measured; `python -m sweep.measure` does it"),
     ],

@@ -13,7 +13,7 @@ from sweep.rows import measures_store, rows_store
 from sweep.studies import study_table_of
 from sweep.tables.select import planned_and_stored, with_measures
 from sweep.tables.studies import study_table
-from sweep.tables.studies_display import text_formats
+from sweep.tables.studies_display import study_formats
 from tests.conftest import DIGITS, tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of
@@ -74,7 +74,7 @@ def test_lines_have_the_published_names_and_numbers(results: Path) -> None:
 
 def test_the_text_says_what_is_missing_and_where_published_numbers_are(results: Path) -> None:
     spec = study_table_of("tempering_table4")
-    text = text_formats(spec)["markdown"](table_of(results, "tempering_table4"))
+    text = study_formats(spec)["markdown"](table_of(results, "tempering_table4"))
     assert "62.50 ± 12.50" in text and "top1 published" in text and "INCOMPLETE: 1 runs have no result yet" in text
     assert "results/published/noise_tempering_table4.csv" in text
 
@@ -84,7 +84,7 @@ def test_measured_metrics_are_taken_at_their_radius(tmp_path: Path) -> None:
     store_study(tmp_path, "tempering_table3", {run: {}})
     spec = study_table_of("tempering_table3")
     unmeasured = table_of(tmp_path, "tempering_table3")
-    assert "not measured: sharpness rho=0.001" in text_formats(spec)["markdown"](unmeasured)
+    assert "not measured: sharpness rho=0.001" in study_formats(spec)["markdown"](unmeasured)
     row = measure_row_of(run, raw_linf_subspace=[6.0, 2.5])
     measures_store(tmp_path).write(row["task_id"], [row])
     line = table_of(tmp_path, "tempering_table3").iloc[0]
