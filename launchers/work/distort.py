@@ -124,10 +124,10 @@ def _network(run: RunConfig, weights: Path, data: "ImageData") -> "nn.Module":
 def _made_by(task: Task, data: "ImageData") -> dict[str, str]:
     from sweep.distortions import corrupt
 
-    source = distortion_of(task).source
-    if source != GENERATED:
-        return {"corruption_constants": source, "corruption_package": ""}
+    distortion = distortion_of(task)
+    if distortion.source != GENERATED:
+        return {"corruption_constants": distortion.source, "corruption_package": ""}
     return {
-        "corruption_constants": corrupt.constants(*data.image_size),
+        "corruption_constants": corrupt.constants(distortion.corruption, *data.image_size),
         "corruption_package": corrupt.package_version(),
     }

@@ -9,12 +9,13 @@ import hashlib
 from importlib import metadata
 
 import numpy as np
+from PIL import Image
 
 from sweep.data.arrays import Images
 from sweep.distortions.config import Distortion
 
 PACKAGE = "imagecorruptions-imaug"
-LEAST_SIDE = 32  # pixels, what the package takes
+LEAST_SIDE = 32  # pixels, what the package is made for
 _TAKE_A_SEED = ("impulse_noise", "glass_blur")  # the others draw from numpy's global generator
 
 
@@ -22,14 +23,14 @@ def package_version() -> str:
     return f"{PACKAGE} {metadata.version(PACKAGE)}"
 
 
-def enlargement(height: int, width: int) -> int:
-    """How many times the side of small images is before they are corrupted."""
-    return -(-LEAST_SIDE // min(height, width, LEAST_SIDE))
+def enlargement(corruption: str, height: int, width: int) -> int:
+    """How many times the side of small images is before they are corrupted; pixelate would only undo it."""
+    return 1 if corruption == "pixelate" else -(-LEAST_SIDE // min(height, width, LEAST_SIDE))
 
 
-def constants(height: int, width: int) -> str:
+def constants(corruption: str, height: int, width: int) -> str:
     """Whose strengths images of this size get, and at which scale."""
-    times = enlargement(height, width)
+    times = enlargement(corruption, height, width)
     return "imagenet-c" if times == 1 else f"imagenet-c at {times} times the side"
 
 
@@ -46,7 +47,7 @@ def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images
     as strong as on large images, blurs, weather and compression act on a grid so many times finer. Of grey images,
     which are corrupted in colour, the green channel is kept: a mean would weaken the noise.
     """
-    times = enlargement(*image.shape[:2])
+    times = enlargement(distortion.corruption, *image.shape[:2])
     large = image.repeat(times, axis=0).repeat(times, axis=1)
     corrupted = _corrupted(large, distortion, image_seed(distortion, index))[times // 2 :: times, times // 2 :: times]
     return corrupted if image.shape[2] == 3 else corrupted[..., 1:2]
@@ -54,16 +55,16 @@ def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images
 
 def _corrupted(image: Images, distortion: Distortion, seed: int) -> Images:
     """(H, W, 3)."""
-    from imagecorruptions import corrupt
+    from imagecorruptions import corruption_dict  # whose checks refuse sides that pixelate can do
 
     np.random.seed(seed)  # the package's generator
-    name = distortion.corruption
+    name, colour = distortion.corruption, image.repeat(3 // image.shape[2], axis=2)
     own_seed = {"seed": seed} if name in _TAKE_A_SEED else {}
     try:
         with np.errstate(invalid="raise"):
-            corrupted: Images = corrupt(image, severity=distortion.severity, corruption_name=name, **own_seed)
+            found = corruption_dict[name](Image.fromarray(colour), distortion.severity, **own_seed)
+        return np.asarray(found).astype(np.uint8)  # truncated, as the published images
     except FloatingPointError:
         if name != "spatter":
             raise
-        return image.repeat(3 // image.shape[2], axis=2)  # 0 / 0: no drop fell on a small image
-    return corrupted
+        return colour  # 0 / 0: no drop fell on a small image

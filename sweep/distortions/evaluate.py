@@ -14,6 +14,5 @@ from sweep.training.precision import master_dtype
 
 def trained_network(state: Mapping[str, Any], run: RunConfig, data: ImageData, device: torch.device) -> nn.Module:
     """The quantized network of the epoch that `run` reports, as its training had it; raises `ConfigError`."""
-    model = load_best(state, run, data)
-    model.to(device, master_dtype(run.precision), memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return model
+    model = load_best(state, run, data, master_dtype(run.precision))
+    return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -49,7 +49,12 @@ def draw_corruptions(runs: pd.DataFrame, distortions: pd.DataFrame) -> Figure:
         changes = changes.dropna(how="all")
         draw_cells(axes, changes, max(LARGEST, np.nanmax(np.abs(changes))), "{:+.1f}", marks.reindex(changes.index))
         axes.set_title(_title(group.iloc[0], table, int(group["pairs"].max())), fontsize=9)
-    figure.suptitle("test accuracy less that at full precision, percentage points", fontsize=10)
+    severities = ",".join(str(severity) for severity in sorted(distortions["severity"].unique()))
+    figure.suptitle(
+        f"test accuracy less that at full precision, percentage points,\nmean over severity {severities}; red: "
+        f"quantized is better; * paired t-test p < {ALPHA}",
+        fontsize=10,
+    )
     return figure
 
 

@@ -30,9 +30,11 @@ def load_trained(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> t
     return _loaded(initial_model(run, data), state, "initial", run).eval(), trained
 
 
-def load_best(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> nn.Module:
+def load_best(
+    state: Mapping[str, Any], run: RunConfig, data: ImageData, dtype: torch.dtype = torch.float32
+) -> nn.Module:
     """The second of `load_trained`."""
-    return _loaded(quantize(initial_model(run, data), run), state, "best", run).eval()
+    return _loaded(quantize(initial_model(run, data), run).to(dtype), state, "best", run).eval()
 
 
 def _loaded(model: nn.Module, states: Mapping[str, StateDict], kept: str, run: RunConfig) -> nn.Module:

@@ -1,0 +1,34 @@
+"""Evaluations on corrupted images made by hand."""
+
+from typing import Any
+
+from sweep.config import RunConfig
+from sweep.distortions.config import Distortion
+from sweep.schema import DISTORTIONS
+from sweep.work import Work
+from tests.rows_of import START
+
+
+def distorted_row_of(run: RunConfig, distortion: Distortion, loss: float, acc: float, **changes: Any) -> dict[str, Any]:
+    """A finished row with every column."""
+    return {
+        **dict.fromkeys(column.name for column in DISTORTIONS.columns),
+        "task_id": Work("distort", distortion).task_id(run.run_id),
+        "run_id": run.run_id,
+        "status": "finished",
+        "attempt": 1,
+        "corruption": distortion.corruption,
+        "severity": distortion.severity,
+        "corruption_seed": distortion.seed,
+        "corruption_source": distortion.source,
+        "corruption_constants": "imagenet-c" if distortion.source == "generated" else distortion.source,
+        "images": 100,
+        "distorted_loss": loss,
+        "distorted_acc": acc,
+        "seconds": 1.0,
+        "device": "cpu",
+        "code": "today",
+        "started_at": START,
+        "ended_at": START,
+        **changes,
+    }
