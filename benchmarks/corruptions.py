@@ -2,8 +2,9 @@
 
     PYTHONPATH=. python benchmarks/corruptions.py [--images 300] [--workers 2] [--of 10000]
 
-Smooth random images, at every severity, by as many processes as `sweep.distort` would use; seconds for `--of` images
-are extrapolated from `--images` of them, with the start of the processes left out.
+Smooth random images, at every severity, by as many processes as `sweep.distort` would use; what `--of` images take is
+extrapolated from `--images` of them, without the start of the processes. Seconds of CPU say what idle cores would take
+where others work too.
 """
 
 import argparse
@@ -27,16 +28,25 @@ def images(count: int) -> np.ndarray:
     return coarse.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)
 
 
-def corrupt_share(corruption: str, severity: int, count: int) -> None:
-    for index, image in enumerate(images(count)):
+def corrupt_share(corruption: str, severity: int, count: int) -> float:
+    """Seconds of its CPU."""
+    clean = images(count)
+    started = time.process_time()
+    for index, image in enumerate(clean):
         corrupted_image(image, Distortion(corruption, severity), index)
+    return time.process_time() - started
 
 
-def seconds(pool: ProcessPoolExecutor, workers: int, corruption: str, severity: int, count: int) -> float:
+def seconds(pool: ProcessPoolExecutor, workers: int, corruption: str, count: int) -> tuple[float, float]:
+    """For `count` images at every severity: by the clock, and of CPU."""
     share = -(-count // workers)
+    for severity in SEVERITIES:  # imports and compilation
+        list(pool.map(corrupt_share, [corruption] * workers, [severity] * workers, [2] * workers))
     started = time.perf_counter()
-    list(pool.map(corrupt_share, [corruption] * workers, [severity] * workers, [share] * workers))
-    return time.perf_counter() - started
+    cpu_s = 0.0
+    for severity in SEVERITIES:
+        cpu_s += sum(pool.map(corrupt_share, [corruption] * workers, [severity] * workers, [share] * workers))
+    return time.perf_counter() - started, cpu_s
 
 
 def main() -> None:
@@ -45,22 +55,19 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--of", type=int, default=10_000)
     given = parser.parse_args()
-    table = Table("corruption", "images/s", f"s for {given.of:,} at 5 severities")
-    total = {}
+    table = Table("corruption", "images/s", "images per s of CPU")
+    spent = {}
     with ProcessPoolExecutor(given.workers, multiprocessing.get_context("spawn")) as pool:
-        for corruption in CORRUPTIONS:
-            for severity in SEVERITIES:  # imports and compilation
-                seconds(pool, given.workers, corruption, severity, 4 * given.workers)
-            spent = sum(seconds(pool, given.workers, corruption, severity, given.images) for severity in SEVERITIES)
-            per_s = len(SEVERITIES) * given.images / spent
-            total[corruption] = len(SEVERITIES) * given.of / per_s
-            table.add_row(corruption, f"{per_s:,.0f}", f"{total[corruption]:.0f}")
+        for name in CORRUPTIONS:
+            spent[name] = seconds(pool, given.workers, name, given.images)
+            table.add_row(name, *(f"{len(SEVERITIES) * given.images / each:,.0f}" for each in spent[name]))
     print(render(table))
-    print(
-        f"{given.of:,} images at 5 severities by {given.workers} processes, extrapolated from {given.images}: "
-        f"{duration(sum(total[name] for name in COMMON))} for the 15 common ones, "
-        f"{duration(sum(total.values()))} for all 19"
-    )
+    for names in (COMMON, CORRUPTIONS):
+        clock_s, cpu_s = (sum(spent[name][i] for name in names) * given.of / given.images for i in (0, 1))
+        print(
+            f"{len(names)} corruptions of {given.of:,} images at 5 severities by {given.workers} processes, from "
+            f"{given.images} images: {duration(clock_s)}; {duration(cpu_s / given.workers)} on cores that are idle"
+        )
 
 
 if __name__ == "__main__":

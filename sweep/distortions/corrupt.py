@@ -6,7 +6,10 @@ These are fixed numbers made for 224 x 224; of all 19 corruptions only elastic_t
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -53,16 +56,25 @@ def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images
     return corrupted if image.shape[2] == 3 else corrupted[..., 1:2]
 
 
+@cache
+def _functions() -> Mapping[str, Callable[..., Any]]:
+    """By name; the package's `corrupt` around them refuses sides below 32."""
+    import cv2
+    from imagecorruptions import corruption_dict
+
+    cv2.setNumThreads(1)  # there is a process per core
+    functions: Mapping[str, Callable[..., Any]] = corruption_dict
+    return functions
+
+
 def _corrupted(image: Images, distortion: Distortion, seed: int) -> Images:
     """(H, W, 3)."""
-    from imagecorruptions import corruption_dict  # whose checks refuse sides that pixelate can do
-
     np.random.seed(seed)  # the package's generator
     name, colour = distortion.corruption, image.repeat(3 // image.shape[2], axis=2)
     own_seed = {"seed": seed} if name in _TAKE_A_SEED else {}
     try:
         with np.errstate(invalid="raise"):
-            found = corruption_dict[name](Image.fromarray(colour), distortion.severity, **own_seed)
+            found = _functions()[name](Image.fromarray(colour), distortion.severity, **own_seed)
         return np.asarray(found).astype(np.uint8)  # truncated, as the published images
     except FloatingPointError:
         if name != "spatter":

@@ -90,7 +90,8 @@ def test_spatter_without_a_drop_leaves_the_image(monkeypatch: pytest.MonkeyPatch
     def no_drop(image: Any, severity: int) -> Any:
         return np.float64(0) / np.float64(0)
 
-    monkeypatch.setattr(imagecorruptions, "corruption_dict", {"spatter": no_drop, "fog": no_drop})
+    for name in ("spatter", "fog"):
+        monkeypatch.setitem(imagecorruptions.corruption_dict, name, no_drop)
     for channels in (1, 3):
         clean = image(32, channels)
         assert (corrupted_image(clean, Distortion("spatter", 1), 0) == clean).all()
