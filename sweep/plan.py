@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from sweep.architectures import ARCHITECTURES
 from sweep.checks import ConfigError, allowed
 from sweep.config import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
-from sweep.cost import CostModel, DataFacts, run_kind
+from sweep.cost import CostModel, DataFacts, run_kind, worker_kind
 from sweep.schema import with_later_columns
 from sweep.transfer import NO_TEACHER
 from sweep.work import PAST, TRAINING, Kind, Options, Work
@@ -193,6 +193,11 @@ def plan_work(
         state = state_of(stored.get(task_id), code)
         planned[task_id] = PlannedRun(run, run_id, source, state, *expected(run, options), work)
     return Plan(kind, tuple(planned.values()), count - len(planned), kind)
+
+
+def is_like(row: Mapping[str, Any], kind: str) -> bool:
+    """Whether the time that such work took says what it on a worker of `kind` will take."""
+    return row["status"] == "finished" and worker_kind(row["device"], None) == kind
 
 
 def state_of(row: Mapping[str, Any] | None, code: str) -> State:

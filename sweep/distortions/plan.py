@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from sweep.config import DataSource, RunConfig
-from sweep.cost import SPEEDS, DataFacts, Ratios, macs_per_image, worker_kind
+from sweep.cost import SPEEDS, DataFacts, Ratios, macs_per_image
 from sweep.distortions.config import Distortion
-from sweep.plan import Plan, plan_work
+from sweep.plan import Plan, is_like, plan_work
 
 BLOCK = 8  # runs that a worker evaluates on one set of corrupted images before it goes to the next
 Evaluated = tuple[RunConfig, Mapping[str, Any]]  # and of its row: task_id, status, code, seconds, device
@@ -32,15 +32,11 @@ def make_distort_plan(
         speed, images = SPEEDS[kind], facts[run.dataset].subset(run)[1]
         return speed.step_s + images * macs_per_image(run, facts[run.dataset]) / speed.macs_per_s
 
-    alike = (each for each in evaluated if _is_alike(*each, facts, kind))
+    alike = [(run, row) for run, row in evaluated if run.dataset in facts and is_like(row, kind)]
     ratios = Ratios((run, row["seconds"] / operations_s(run)) for run, row in alike)
     expected = cache(lambda run: ratios.expected_s(run, operations_s(run)))
     rows = {row["task_id"]: row for _, row in evaluated}
     return plan_work("distort", _ordered(points, distortions), rows, code, lambda run, _: expected(run))
-
-
-def _is_alike(run: RunConfig, row: Mapping[str, Any], facts: Mapping[str, DataFacts], kind: str) -> bool:
-    return run.dataset in facts and row["status"] == "finished" and worker_kind(row["device"], None) == kind
 
 
 def _ordered(

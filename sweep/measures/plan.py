@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.config import DataSource, RunConfig
-from sweep.cost import DataFacts, worker_kind
+from sweep.cost import DataFacts
 from sweep.measures.config import MeasureConfig
 from sweep.measures.cost import MeasureCostModel
-from sweep.plan import Plan, plan_work
+from sweep.plan import Plan, is_like, plan_work
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,3 @@ def make_measure_plan(
     stored = {each.row["task_id"]: each.row for each in measured}
     pairs = ((run, source, config) for run, source in points for config in configs)
     return plan_work("measure", pairs, stored, code, cost.expected_s)
-
-
-def is_like(row: Mapping[str, Any], kind: str) -> bool:
-    """Whether the measurement's time says what one on a worker of `kind` will take."""
-    return row["status"] == "finished" and worker_kind(row["device"], None) == kind
