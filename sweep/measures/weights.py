@@ -26,8 +26,8 @@ def load_trained(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> t
     `state` holds the state dicts `initial` (unquantized) and `best` (parametrized). Raises `ConfigError` where
     they are not those of `run`'s network on `data`.
     """
-    trained = load_best(state, run, data)
-    return _loaded(initial_model(run, data), state, "initial", run).eval(), trained
+    initial = _loaded(initial_model(run, data), state, "initial", run)
+    return initial.eval(), load_best(state, run, data)
 
 
 def load_best(
@@ -38,7 +38,7 @@ def load_best(
 
 
 def _loaded(model: nn.Module, states: Mapping[str, StateDict], kept: str, run: RunConfig) -> nn.Module:
-    if kept not in states:
+    if not {"initial", "best"} <= states.keys():
         raise ConfigError(f"kept weights have {allowed(states) or 'nothing'}: needed are initial and best")
     state = states[kept]
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

@@ -14,6 +14,7 @@ from sweep.plan import make_plan
 from sweep.rows import rows_store
 from sweep.tables import display
 from sweep.tables.__main__ import main
+from sweep.tables.formats import csv
 from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, published_table_1
 from sweep.tables.select import narrow, planned_and_stored
@@ -199,7 +200,7 @@ def test_text_formats_have_every_cell(results: Path, style: str) -> None:
 
 def test_csv_and_parquet_are_exact(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = table_of(results)
-    read = pd.read_csv(StringIO(display.csv(table)))
+    read = pd.read_csv(StringIO(csv(table)))
     assert read["gap"].tolist() == table["gap"].tolist()
     arguments = ["tables", f"results_dir={results}", "format=parquet", f"output={tmp_path / 't.parquet'}"]
     monkeypatch.setattr("sys.argv", arguments)
@@ -220,7 +221,7 @@ def test_one_sweep_of_several(results: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["format=html"], "format=html: allowed are terminal, markdown, latex, csv, parquet"),
+        (["format=pdf"], "format=pdf: allowed are terminal, markdown, latex, html, csv, parquet"),
         (["format=parquet"], "format=parquet needs output=FILE"),
         (["results_dir=/nowhere"], "results_dir=/nowhere: no rows there; `python -m sweep.run` writes them"),
         (["widht=3"], "widht=3: not an argument; did you mean width"),
