@@ -62,8 +62,7 @@ def test_every_run_gets_a_row_per_condition(results: Path, distort, capsys: pyte
         (name, severity) for name in ("gaussian_noise", "pixelate") for severity in (1, 5)
     }
     assert set(rows["images"]) == {100} and set(rows["corruption_source"]) == {"generated"}
-    constants = rows.groupby("corruption")["corruption_constants"].unique().str[0].to_dict()
-    assert constants == {"gaussian_noise": "imagenet-c at 4 times the side", "pixelate": "imagenet-c"}
+    assert set(rows["corruption_constants"]) == {"imagenet-c at 4 times the side, pixelate at 1"}
     assert rows["corruption_package"].str.startswith("imagecorruptions-imaug ").all()
     assert (rows["distorted_loss"] > 0).all() and rows["distorted_acc"].between(0, 1).all()
     assert not rows[["code", "torch_version", "device", "host", "seconds", "started_at"]].isna().any(axis=None)

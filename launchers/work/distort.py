@@ -128,6 +128,6 @@ def _made_by(task: Task, data: "ImageData") -> dict[str, str]:
     if distortion.source != GENERATED:
         return {"corruption_constants": distortion.source, "corruption_package": ""}
     return {
-        "corruption_constants": corrupt.constants(distortion.corruption, *data.image_size),
+        "corruption_constants": corrupt.constants(*data.image_size),
         "corruption_package": corrupt.package_version(),
     }

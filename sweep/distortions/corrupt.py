@@ -31,10 +31,10 @@ def enlargement(corruption: str, height: int, width: int) -> int:
     return 1 if corruption == "pixelate" else -(-LEAST_SIDE // min(height, width, LEAST_SIDE))
 
 
-def constants(corruption: str, height: int, width: int) -> str:
+def constants(height: int, width: int) -> str:
     """Whose strengths images of this size get, and at which scale."""
-    times = enlargement(corruption, height, width)
-    return "imagenet-c" if times == 1 else f"imagenet-c at {times} times the side"
+    times = enlargement("all but pixelate", height, width)
+    return "imagenet-c" if times == 1 else f"imagenet-c at {times} times the side, pixelate at 1"
 
 
 def image_seed(distortion: Distortion, index: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweep.checks import ConfigError
 from sweep.distortions.config import CORRUPTIONS
 from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, is_full
 from sweep.tables.pairs import change_columns, interval, pairs, standard_error
@@ -31,7 +32,8 @@ def distortion_table(runs: pd.DataFrame, distortions: pd.DataFrame, over_severit
     """
     per_run = _per_run(distortions)
     if over_severities:
-        per_run = _mean_over(per_run, ["severity"]).assign(severity=_range(distortions["severity"]))
+        severities = per_run.groupby(list(IMAGES))["severity"].agg(_range)
+        per_run = _mean_over(per_run, ["severity"]).join(severities, on=list(IMAGES))
     lines = []
     for names, block in _blocks(runs, per_run, list(CELL)):
         full = _evaluated(block[is_full(block)])
@@ -49,11 +51,12 @@ def error_improvement_table(runs: pd.DataFrame, distortions: pd.DataFrame) -> pd
     every pair of runs; its mean and 95 % confidence interval. `corruptions` and `severities` say what `acc` is over;
     runs that lack any of these are missing.
     """
-    per_run = _mean_over(_per_run(distortions), list(CELL))
+    every = _per_run(distortions)
     lines = []
-    for names, block in _blocks(runs, per_run, []):
+    for names, block in _blocks(runs, _mean_over(every, list(CELL)), []):
+        cells = every[(every[list(IMAGES)] == [names[name] for name in IMAGES]).all(axis=1)]
+        of = {"corruptions": cells["corruption"].nunique(), "severities": _range(cells["severity"])}
         full = _evaluated(block[is_full(block)])
-        of = {"corruptions": distortions["corruption"].nunique(), "severities": _range(distortions["severity"])}
         for precision, group in block.groupby(list(PRECISION), sort=True):
             line = {**names, **of, **dict(zip(PRECISION, precision, strict=True)), **_counts(group)}
             lines.append(line | _cell(_evaluated(group), full, "acc") | _improvement(_evaluated(group), full))
@@ -67,12 +70,13 @@ def _per_run(distortions: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean_over(per_run: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Means over all values of `names` that any run has; without the runs that lack one."""
+    """Means over all values of `names` that any run has on such images; without the runs that lack one."""
     kept = [name for name in ("run_id", *IMAGES, *CELL) if name not in names]
     groups = per_run.groupby(kept)
-    means = groups.agg({**dict.fromkeys(VALUES, "mean"), "code": "first"})
-    complete = groups.size() == len(per_run[names].drop_duplicates())
-    return means[complete].reset_index()
+    means = groups.agg({**dict.fromkeys(VALUES, "mean"), "code": "first"}).assign(found=groups.size()).reset_index()
+    wanted = per_run.drop_duplicates([*IMAGES, *names]).groupby(list(IMAGES)).size().rename("wanted")
+    means = means.join(wanted, on=list(IMAGES))
+    return means[means["found"] == means["wanted"]].drop(columns=["found", "wanted"])
 
 
 def _range(severities: pd.Series) -> str:
@@ -129,7 +133,12 @@ def _improvement(evaluated: pd.DataFrame, full: pd.DataFrame) -> dict[str, float
 
 
 def _sorted(lines: list[dict[str, Any]], order: list[str]) -> pd.DataFrame:
-    """Corruptions as the papers list them, full precision first."""
+    """Corruptions as the papers list them, full precision first; raises `ConfigError` where there are no lines."""
+    if not lines:
+        raise ConfigError(
+            "no run was evaluated at all severities and corruptions that some run has: evaluate the rest with "
+            "`python -m sweep.distort`, or give corruption=... severity=... that all have"
+        )
     table = pd.DataFrame(lines)
     ranks = {name: rank for rank, name in enumerate(CORRUPTIONS)}
     if "corruption" in table:

@@ -73,8 +73,8 @@ def test_noise_is_as_strong_on_small_and_on_grey_images(side: int, channels: int
 def test_scale_by_size() -> None:
     sides = (1, 8, 15, 16, 28, 31, 32, 224)
     assert [enlargement("fog", side, side) for side in sides] == [32, 4, 3, 2, 2, 2, 1, 1]
-    assert constants("fog", 32, 40) == "imagenet-c" and constants("fog", 40, 8) == "imagenet-c at 4 times the side"
-    assert constants("pixelate", 8, 8) == "imagenet-c"
+    assert enlargement("pixelate", 8, 8) == 1
+    assert constants(32, 40) == "imagenet-c" and constants(40, 8) == "imagenet-c at 4 times the side, pixelate at 1"
 
 
 def test_pixelate_has_the_image_s_own_pixels() -> None:

@@ -123,6 +123,26 @@ def test_a_run_without_all_corruptions_is_missing_from_qreg_s_mean(tmp_path: Pat
     assert (line["n"], line["missing"], line["acc"], line["corruptions"]) == (1, 1, 0.375, 2)
 
 
+def test_images_of_one_source_need_not_have_the_corruptions_of_another(tmp_path: Path) -> None:
+    fog, snow = (Distortion(name, 1, 0, CIFAR_C) for name in (FOG, SNOW))
+    found = [(fog, 1.0, 0.5), (snow, 1.0, 0.25), (Distortion(FOG, 4), 1.0, 0.75)]
+    store(tmp_path, tiny_run(bits=32), found)
+    runs = planned_and_stored(tmp_path)
+    table = error_improvement_table(runs, stored_distortions(tmp_path, runs, {}))
+    assert table[["corruption_source", "corruptions", "severities", "acc"]].to_numpy().tolist() == [
+        ["cifar-c", 2, "1", 0.375], ["generated", 1, "4", 0.75]
+    ]  # fmt: skip
+    assert tables(tmp_path, over_severities=True)["severity"].tolist() == ["1", "1", "4"]
+
+
+def test_no_run_with_all_of_it(tmp_path: Path) -> None:
+    store(tmp_path, tiny_run(seed=0), [(Distortion(FOG, 1), 1.0, 0.5)])
+    store(tmp_path, tiny_run(seed=1), [(Distortion(SNOW, 1), 1.0, 0.5)])
+    runs = planned_and_stored(tmp_path)
+    with pytest.raises(ConfigError, match="no run was evaluated at all severities and corruptions that some run has"):
+        error_improvement_table(runs, stored_distortions(tmp_path, runs, {}))
+
+
 @pytest.mark.parametrize(
     ("number", "dataset", "model", "source", "published"),
     [
