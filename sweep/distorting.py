@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 
 from launchers.base import PlanLauncher
 from launchers.hardware import cores
+from sweep.config import RunConfig, decodes_batches
 from sweep.cost import DataFacts
 from sweep.distortions.config import GENERATED, Distortion, make_distortions
 from sweep.distortions.images import CorruptedImages
@@ -20,7 +21,7 @@ from sweep.provenance import code_fingerprint
 from sweep.settings import Settings
 from sweep.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.terminal import Bar
-from sweep.trained import Trained, option_axes, select_trained, stored_of_runs, with_kept_weights
+from sweep.trained import Trained, option_axes, select_trained, stored_of_runs, those, with_kept_weights
 
 AXES = ("corruption", "severity", "corruption_seed")
 OPTIONS = (*AXES, "corruption_dir")
@@ -52,7 +53,7 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
 
     Raises `ConfigError` before anything is evaluated; exits with 1 where something failed.
     """
-    trained = select_trained(values, "distort", launcher)
+    trained = select_trained(values, "distort", launcher, distortable)
     settings, results_dir = trained.settings, trained.results_dir
     _check_published(trained, distortions)
     evaluated = stored_of_runs(results_dir, _EVALUATED, "distort")
@@ -63,6 +64,12 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
     if not settings.dry_run:
         print(f"tables: python -m sweep.tables table=4 results_dir={results_dir}  (or 5, 6, qreg1)")
         print(f"figures: python -m sweep.figures figure=corruptions results_dir={results_dir}")
+
+
+def distortable(runs: Sequence[RunConfig]) -> list[RunConfig]:
+    """Those whose images are in memory; names the others. Raises `ConfigError` where all are others."""
+    why = "corrupted are images in memory, not those that are decoded per batch (file_crop_flip)"
+    return those(runs, lambda run: not decodes_batches(run), why)
 
 
 def _check_published(trained: Trained, distortions: Iterable[Distortion]) -> None:

@@ -15,7 +15,7 @@ from sweep.measures.plan import Measured, make_measure_plan
 from sweep.provenance import code_fingerprint
 from sweep.rows import measure_config_of
 from sweep.sweeper import PlanSweeper, Values, errors_for_hydra
-from sweep.trained import named, option_axes, select_trained, stored_of_runs, with_kept_weights
+from sweep.trained import named, option_axes, select_trained, stored_of_runs, those, with_kept_weights
 
 PREFIX = "measure."
 _MEASURED = (
@@ -60,14 +60,8 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
 
 def measurable(runs: Sequence[RunConfig]) -> list[RunConfig]:
     """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
-    kept = [run for run in runs if ARCHITECTURES[run.model].quantizes_activations and not decodes_batches(run)]
-    others = [run.run_id for run in runs if run not in kept]
-    why = f"{named(others)}: measured are networks without fused attention, on images in memory (no file_crop_flip)"
-    if not kept:
-        raise ConfigError(why)
-    if others:
-        print(f"left out: {why}")
-    return kept
+    why = "measured are networks without fused attention, on images in memory (no file_crop_flip)"
+    return those(runs, lambda run: ARCHITECTURES[run.model].quantizes_activations and not decodes_batches(run), why)
 
 
 def check_latent(runs: Sequence[RunConfig]) -> None:

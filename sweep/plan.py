@@ -196,7 +196,7 @@ def plan_work(
 
 
 def is_like(row: Mapping[str, Any], kind: str) -> bool:
-    """Whether the time that such work took says what it on a worker of `kind` will take."""
+    """Whether the time that stored work took says what such work will take on a worker of `kind`."""
     return row["status"] == "finished" and worker_kind(row["device"], None) == kind
 
 

@@ -51,7 +51,7 @@ def select_trained(
     values: Values,
     study: str,
     launcher: PlanLauncher,
-    suitable: Callable[[list[RunConfig]], list[RunConfig]] = lambda runs: runs,
+    suitable: Callable[[Sequence[RunConfig]], list[RunConfig]],
 ) -> Trained:
     """The finished runs that `values` select, less those that are not `suitable`; raises `ConfigError`."""
     given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
@@ -89,6 +89,17 @@ def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfi
         raise ConfigError(f"none of the {len(runs)} selected runs has finished: there is nothing to work on")
     rows = stored(results_dir, ("run_id", *RUN_FIELDS))
     return [run_of_row(row) for row in rows if row["run_id"] in wanted]
+
+
+def those(runs: Sequence[RunConfig], fit: Callable[[RunConfig], bool], why: str) -> list[RunConfig]:
+    """The runs that `fit`; names the others, and `why`. Raises `ConfigError` where all are others."""
+    kept = [run for run in runs if fit(run)]
+    others = [run.run_id for run in runs if run not in kept]
+    if not kept:
+        raise ConfigError(f"{named(others)}: {why}")
+    if others:
+        print(f"left out: {named(others)}: {why}")
+    return kept
 
 
 def _with_ids(runs: pd.DataFrame, given: str) -> pd.DataFrame:

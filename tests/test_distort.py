@@ -1,5 +1,6 @@
 """`sweep.distort` as a user types it: what it writes, what it leaves out, what it refuses."""
 
+import dataclasses
 import re
 import shutil
 from pathlib import Path
@@ -13,10 +14,12 @@ from sweep import run as train
 from sweep.checks import ConfigError
 from sweep.data.arrays import ImageArrays
 from sweep.distort import COMMAND
+from sweep.distorting import distortable
 from sweep.failures import describe as describe_failures
 from sweep.observe import find_sweeps
 from sweep.status import describe as describe_status
 from sweep.trained import finished_runs
+from tests.conftest import tiny_run
 from tests.inline import run_inline
 from tests.test_run import SMALL
 
@@ -147,6 +150,14 @@ def test_mistakes(
     with pytest.raises(SystemExit):
         run_inline(command, monkeypatch, argument, f"results_dir={trained}")
     assert message in capsys.readouterr().err and not (trained / "distortions").exists()
+
+
+def test_runs_on_images_decoded_per_batch_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    in_memory, decoded = tiny_run(), dataclasses.replace(tiny_run(), augmentation="file_crop_flip")
+    assert distortable([in_memory, decoded]) == [in_memory]
+    assert f"left out: 1 run ({decoded.run_id[:12]}): corrupted are images in memory" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="corrupted are images in memory"):
+        distortable([decoded])
 
 
 def test_misspelt_keys() -> None:
