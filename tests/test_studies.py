@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep import measure, run
+from sweep import distort, measure, run
 from sweep.studies import FIRST, STUDIES_DIR, known_studies, study_table_of
 from sweep.tables import __main__ as tables
 from tests.inline import run_inline
@@ -19,6 +19,7 @@ QUICK = (
     "measure.curvature_images=50", "measure.regularizer_images=50", "measure.linf_iterations=1",
     "measure.hessian_iterations=2",
 )  # fmt: skip
+ONE_CORRUPTION = ("corruption=contrast", "severity=1,5", "workers=1")
 
 
 @pytest.mark.parametrize("study", known_studies())
@@ -28,8 +29,9 @@ def test_it_runs_and_its_table_is_built(study: str, tmp_path: Path, monkeypatch:
     train(study, tmp_path, monkeypatch)
     rows = pd.read_parquet(tmp_path / "rows")
     assert (rows["study"] == study).all() and (rows["status"] == "finished").all()
-    if study_table_of(study).after == "measure":
-        run_inline(measure, monkeypatch, "-m", *QUICK, f"results_dir={tmp_path}")
+    for command, quick in ((measure, QUICK), (distort, ONE_CORRUPTION)):
+        if command.__name__ == f"sweep.{study_table_of(study).after}":
+            run_inline(command, monkeypatch, "-m", *quick, f"results_dir={tmp_path}")
     table = tmp_path / "table.parquet"
     arguments = [f"study={study}", f"results_dir={tmp_path}", "format=parquet", f"output={table}"]
     monkeypatch.setattr("sys.argv", ["sweep.tables", *arguments])
