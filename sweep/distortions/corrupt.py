@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from sweep.checks import ConfigError
 from sweep.data.arrays import Images
 from sweep.distortions.config import Distortion
 
@@ -54,6 +55,17 @@ def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images
     large = image.repeat(times, axis=0).repeat(times, axis=1)
     corrupted = _corrupted(large, distortion, image_seed(distortion, index))[times // 2 :: times, times // 2 :: times]
     return corrupted if image.shape[2] == 3 else corrupted[..., 1:2]
+
+
+def check_package() -> None:
+    """Raises `ConfigError` where the package does not load."""
+    try:
+        _functions()
+    except ImportError as error:
+        raise ConfigError(
+            f"images cannot be corrupted here: OpenCV does not load ({error}). On Debian, apt-get install libgl1 "
+            f"libglib2.0-0; without root, pip uninstall opencv-python and pip install opencv-python-headless"
+        ) from error
 
 
 @cache

@@ -62,6 +62,8 @@ class CorruptedImages:
         `distortions` are of one source. `made` is told of every few images.
         """
         first = distortions[0]
+        if first.source == GENERATED:
+            corrupt.check_package()
         data.prepare(self.source, cache_dir)
         arrays = data.load(self.source, cache_dir)
         if first.source == CIFAR_C:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweep.checks import ConfigError
+from sweep.distortions import corrupt
 from sweep.distortions.config import CORRUPTIONS, Distortion
 from sweep.distortions.corrupt import constants, corrupted_image, enlargement
 
@@ -97,3 +99,12 @@ def test_spatter_without_a_drop_leaves_the_image(monkeypatch: pytest.MonkeyPatch
         assert (corrupted_image(clean, Distortion("spatter", 1), 0) == clean).all()
     with pytest.raises(FloatingPointError):
         corrupted_image(image(32, 3), Distortion("fog", 1), 0)
+
+
+def test_a_machine_without_opencv_s_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_libraries() -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(corrupt, "_functions", without_libraries)
+    with pytest.raises(ConfigError, match=r"OpenCV does not load \(libGL.so.1: .*apt-get install libgl1"):
+        corrupt.check_package()
