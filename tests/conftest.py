@@ -56,6 +56,13 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a SLURM cluster share one, so they stay in one process where pytest runs in several."""
+    for item in items:
+        if {"slurm", "slurm_accounting"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
 StopAfter = Callable[[int], Callable[[], bool]]
 
 

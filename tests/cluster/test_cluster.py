@@ -25,6 +25,12 @@ echo $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES
 
 
 @pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short enough for unix sockets, also where several processes share the tests."""
+    return tmp_path_factory.mktemp("c")
+
+
+@pytest.fixture
 def cluster(slurm: SlurmCluster) -> Iterator[SlurmCluster]:
     yield slurm
     slurm.cancel_all(timeout_s=20)
@@ -166,8 +172,8 @@ def test_nothing_survives_stop(slurm: SlurmCluster, tmp_path_factory: pytest.Tem
     assert survivors(slurm) != []
 
 
-def test_nodes_are_usable_after_a_restart(slurm: SlurmCluster, tmp_path: Path) -> None:
-    with SlurmCluster(tmp_path, nodes=3) as restarted:
+def test_nodes_are_usable_after_a_restart(slurm: SlurmCluster, folder: Path) -> None:
+    with SlurmCluster(folder, nodes=3) as restarted:
         restarted.down_node("node1")
         restarted.run("scontrol", "update", "NodeName=node2", "State=DRAIN", "Reason=test")
         restarted.stop()
@@ -175,20 +181,20 @@ def test_nodes_are_usable_after_a_restart(slurm: SlurmCluster, tmp_path: Path) -
         assert restarted.run("srun", "--nodes=3", "echo", "up", timeout_s=20) == "up\n" * 3
 
 
-def test_failed_start_says_why_and_leaves_nothing(slurm: SlurmCluster, tmp_path: Path) -> None:
-    broken = SlurmCluster(tmp_path, nodes=1, extra_conf=["Absent=1"])
+def test_failed_start_says_why_and_leaves_nothing(slurm: SlurmCluster, folder: Path) -> None:
+    broken = SlurmCluster(folder, nodes=1, extra_conf=["Absent=1"])
     with pytest.raises(RuntimeError, match=r"slurmctld: exit code 1: .*unrecognized key: Absent"):
         broken.start()
     assert survivors(broken) == []
 
 
-def test_crashed_slurmctld_forgets_its_last_jobs(slurm: SlurmCluster, tmp_path: Path) -> None:
-    with SlurmCluster(tmp_path, nodes=1) as crashing:
-        forgotten = submit(crashing, tmp_path, "true", "--hold")
+def test_crashed_slurmctld_forgets_its_last_jobs(slurm: SlurmCluster, folder: Path) -> None:
+    with SlurmCluster(folder, nodes=1) as crashing:
+        forgotten = submit(crashing, folder, "true", "--hold")
         crashing.kill_slurmctld(after_save=False)
         crashing.start_slurmctld()
         assert forgotten not in crashing.run("squeue", "--noheader", "--format=%i").split()
-        assert submit(crashing, tmp_path, "true", "--hold") == forgotten
+        assert submit(crashing, folder, "true", "--hold") == forgotten
 
 
 def test_settings_around_the_tests_do_not_reach_commands(
@@ -200,17 +206,17 @@ def test_settings_around_the_tests_do_not_reach_commands(
     assert "Partition=main" in cluster.run("scontrol", "--oneliner", "show", "job", job_id)
 
 
-def test_errors_say_what_is_allowed(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_errors_say_what_is_allowed(cluster: SlurmCluster, folder: Path) -> None:
     with pytest.raises(ValueError, match="no node 'node5': the nodes are node1, node2, node3, node4"):
         cluster.down_node("node5")
     with pytest.raises(ValueError, match="0 nodes of 4 GPUs: give 1 to 99 nodes of at least 1 GPU"):
-        SlurmCluster(tmp_path, nodes=0)
+        SlurmCluster(folder, nodes=0)
     with pytest.raises(ValueError, match="has 100 characters: unix sockets leave 68 characters"):
         SlurmCluster(Path("/" + "x" * 99))
     with pytest.raises(ValueError, match="give an absolute folder of letters"):
         SlurmCluster(Path("/tmp/a b"))
     with pytest.raises(ValueError, match=r"'KillWait' is no line of slurm.conf: give Parameter=value"):
-        SlurmCluster(tmp_path, extra_conf=["KillWait"]).start()
+        SlurmCluster(folder, extra_conf=["KillWait"]).start()
     with pytest.raises(RuntimeError, match=r"scontrol show job 999999: exit code 1: .*Invalid job id"):
         cluster.run("scontrol", "show", "job", "999999")
 
