@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from sweep.config import RUN_FIELDS
+from sweep.config import RUN_FIELDS, UNLESS
 from sweep.studies import LABELS, Metric, StudyTable
 from sweep.tables.formats import number, text_formats
 
@@ -25,10 +25,12 @@ def readable(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     lines = []
     for _, line in table.iterrows():
         names = {"dataset": line["line_dataset"], "model": line["line_model"], "method": line["line_method"]}
-        names |= {"option": line["line_option"]} | {name: str(line[name]) for name in within}
+        names |= {"option": line["line_option"]} | {name: _value(line, name) for name in within}
         cells = {_RARE_COUNTS.get(name, name): str(line[name]) for name in counts}
         for metric in metrics:
-            cells |= {_head(metric): _cell(line, metric), f"{metric.title} published": _published(line, metric)}
+            cells[_head(metric)] = _cell(line, metric)
+            if table[f"published_{metric.title}"].notna().any():
+                cells[f"{metric.title} published"] = _published(line, metric)
         lines.append(names | {"precision": line["line_precision"]} | cells)
     shown = pd.DataFrame(lines).fillna("")
     return shown.loc[:, [c for c in shown if c in ("dataset", "model", "precision", *cells) or (shown[c] != "").any()]]
@@ -38,6 +40,11 @@ def _varying_within_names(table: pd.DataFrame) -> list[str]:
     """Hyperparameters that make several lines of one published name."""
     groups = table.groupby([f"line_{label}" for label in LABELS])
     return [name for name in RUN_FIELDS if name in table and (groups[name].nunique() > 1).any()]
+
+
+def _value(line: pd.Series, name: str) -> str:
+    """Empty at what changes nothing."""
+    return "" if line[name] == UNLESS.get(name) else str(line[name])
 
 
 def _head(metric: Metric) -> str:
@@ -62,8 +69,9 @@ def _published(line: pd.Series, metric: Metric) -> str:
 
 def notes(table: pd.DataFrame, spec: StudyTable) -> list[str]:
     """What a reader must know before he compares."""
-    same = [name for name in RUN_FIELDS if name in table and table[name].nunique() == 1]
-    found = [f"with {', '.join(f'{name}={table[name].iloc[0]}' for name in same)}", "± standard error over seeds"]
+    same = {name: _value(table.iloc[0], name) for name in RUN_FIELDS if name in table and table[name].nunique() == 1}
+    told = ", ".join(f"{name}={value}" for name, value in same.items() if value)
+    found = [f"with {told}", "± standard error over seeds"]
     if spec.published:
         found.append(f"published: results/published/{spec.published}.csv, all lines of the paper")
         alone = table[[f"published_{metric.title}" for metric in spec.metrics]].isna().all(axis=1)
