@@ -19,6 +19,7 @@ from sweep.plan import read_plan
 from sweep.rows import STORES, Store
 from sweep.work import Kind
 
+_OUTCOME = ("status", "seconds", "error", "device", "threads")  # of every kind of row
 _TURNS = (STARTED, STOPPED, DIED, *ENDS)
 
 
@@ -42,8 +43,8 @@ class Sweep:
         store = self.store
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)
-            return planned.assign(status=None, seconds=None, ended_at=never, error=None)
-        rows: pd.DataFrame = store.read([store.key, "status", "seconds", "ended_at", "error"]).to_pandas()
+            return planned.assign(**dict.fromkeys(_OUTCOME), ended_at=never)
+        rows: pd.DataFrame = store.read([store.key, *_OUTCOME, "ended_at"]).to_pandas()
         return planned.merge(rows.rename(columns={store.key: "task_id"}), on="task_id", how="left")
 
     @property

@@ -1,14 +1,68 @@
-"""`python -m sweep.status results_dir=DIR [sweep=ID]`: how far the sweeps are, from their files and SLURM's queue."""
+"""`python -m sweep.status results_dir=DIR [sweep=ID] [format=json] [watch=10]`: how far the sweeps are.
+
+From their files and SLURM's queue. `watch=SECONDS` shows it anew until no run is left, or Ctrl-C.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
-from sweep.cli import run_command
-from sweep.observe import Sweep, running, scheduler_states, show_sweeps
+from sweep.checks import ConfigError, allowed
+from sweep.cli import parse_arguments, run_command
+from sweep.clusters import clusters
+from sweep.config import RUN_FIELDS
+from sweep.hours import KINDS, device_kind, hours
+from sweep.observe import Sweep, find_sweeps, running, scheduler_states
 from sweep.terminal import duration, render
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
+LEFT = ("running", "waiting")
+FORMATS = ("terminal", "json")
+AXES = tuple(name for name in RUN_FIELDS if name not in ("bits", "data_sha256"))
+MOST_LEVELS = 12  # values of an axis that get a line each
+CLEAR = "\x1b[H\x1b[2J"
+ARGUMENTS = {"results_dir": "results", "sweep": "", "format": "terminal", "watch": "0"}
+
+
+def main() -> None:
+    given = parse_arguments(sys.argv[1:], ARGUMENTS)
+    if given["format"] not in FORMATS:
+        raise ConfigError(f"format={given['format']}: allowed are {allowed(FORMATS)}")
+    try:
+        watch(given, _seconds(given["watch"]))
+    except KeyboardInterrupt:
+        print()
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ConfigError(f"watch={text}: allowed are seconds between two looks, or 0 to look once")
+    return seconds
+
+
+def watch(given: dict[str, str], every_s: float) -> None:
+    """Shows the sweeps once or, with `every_s`, again and again until every run has ended."""
+    while True:
+        found = [facts(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])]
+        if given["format"] == "json":
+            print(json.dumps({"sweeps": found}, indent=None if every_s else 2), flush=True)
+        else:
+            moves = CLEAR if every_s and sys.stdout.isatty() else ""
+            print(moves + "\n\n".join(map(text_of, found)), flush=True)
+        if not every_s or not any(one["runs"][state] for one in found for state in LEFT):
+            return
+        time.sleep(every_s)
 
 
 def run_states(sweep: Sweep) -> pd.DataFrame:
@@ -16,50 +70,110 @@ def run_states(sweep: Sweep) -> pd.DataFrame:
     runs = sweep.runs()
     active = running(sweep.events())
     without_row = runs["task_id"].isin(active).map({True: "running", False: "waiting"})
+    runs = runs.assign(milestones=runs["milestones"].map(lambda epochs: ",".join(map(str, epochs))))
     return runs.assign(now=runs["status"].where(runs["status"].notna(), without_row))
 
 
-def describe(sweep: Sweep) -> str:
+def facts(sweep: Sweep) -> dict[str, Any]:
+    """What is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key."""
     runs = run_states(sweep)
-    table = Table("bits", "runs", *STATES)
-    for column in table.columns:
-        column.justify = "right"
-    for bits, group in runs.groupby("bits"):
-        table.add_row(str(bits), str(len(group)), *(str((group["now"] == state).sum()) for state in STATES))
-    table.add_section()
-    table.add_row("all", str(len(runs)), *(str((runs["now"] == state).sum()) for state in STATES))
-    lines = [f"sweep {sweep.sweep_id} in {sweep.results_dir}", render(table), *_pace(runs), *_tasks(sweep)]
-    failed = int((runs["now"] == "failed").sum())
-    if failed:
-        lines.append(
-            f"{failed} failed: python -m sweep.failures results_dir={sweep.results_dir} sweep={sweep.sweep_id}"
-        )
-    return "\n".join(lines)
+    return {
+        "sweep": sweep.sweep_id,
+        "results_dir": str(sweep.results_dir),
+        "runs": _counts(runs),
+        "bits": {str(bits): _counts(group) for bits, group in runs.groupby("bits")},
+        "axes": {name: _by_level(runs, name) for name in AXES if 1 < runs[name].nunique() <= MOST_LEVELS},
+        **_pace(runs),
+        "hours": _hours(runs),
+        "failures": [
+            {"error": one.message, "runs": one.runs["run_id"].tolist(), "share": one.shared.values}
+            for one in clusters(runs)
+        ],
+        **_tasks(sweep),
+    }
 
 
-def _pace(runs: pd.DataFrame) -> list[str]:
+def _counts(runs: pd.DataFrame) -> dict[str, int]:
+    return {"planned": len(runs), **{state: int((runs["now"] == state).sum()) for state in STATES}}
+
+
+def _by_level(runs: pd.DataFrame, name: str) -> dict[str, dict[str, int]]:
+    return {str(level): _counts(group) for level, group in runs.groupby(name)}
+
+
+def _pace(runs: pd.DataFrame) -> dict[str, float | None]:
     """Throughput since the first row, and the time left at that pace by expected costs."""
     ended = runs[runs["ended_at"].notna()]
     if len(ended) < 2 or len(ended) == len(runs):
-        return []
-    first_s = float(ended["seconds"].iloc[ended["ended_at"].argmin()] or 0)
-    elapsed_s = (ended["ended_at"].max() - ended["ended_at"].min()).total_seconds() + first_s
-    pace = ended["expected_s"].sum() / max(elapsed_s, 1e-9)
-    left_s = runs.loc[runs["ended_at"].isna(), "expected_s"].sum() / pace
-    return [f"{len(ended) / elapsed_s * 3600:.0f} runs per hour; about {duration(left_s)} left at that pace"]
+        return {"runs_per_hour": None, "seconds_left": None if len(ended) < len(runs) else 0.0}
+    first_s = ended["seconds"].fillna(0.0).iloc[ended["ended_at"].argmin()]
+    elapsed_s = max((ended["ended_at"].max() - ended["ended_at"].min()).total_seconds() + first_s, 1e-9)
+    left_s = runs.loc[runs["ended_at"].isna(), "expected_s"].sum() * elapsed_s / ended["expected_s"].sum()
+    return {"runs_per_hour": len(ended) / elapsed_s * 3600, "seconds_left": float(left_s)}
 
 
-def _tasks(sweep: Sweep) -> list[str]:
+def _hours(runs: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Spent and left by kind of device. What is left is expected to be as that which has ended: null before that."""
+    kind, spent = device_kind(runs["device"]), hours(runs)
+    timed = spent > 0
+    expected, left_s = runs["expected_s"], runs.loc[runs["now"].isin(LEFT), "expected_s"].sum()
+    found = {}
+    for name in KINDS:
+        own = timed & (kind == name)
+        share = expected[own].sum() / expected[timed].sum() if timed.any() else 0.0
+        ratio = spent[own].sum() / expected[own].sum() if own.any() else 0.0
+        found[name] = {"spent": float(spent[own].sum()), "left": float(left_s * share * ratio) if timed.any() else None}
+    return found
+
+
+def _tasks(sweep: Sweep) -> dict[str, Any]:
     try:
-        states = scheduler_states(sweep)
+        return {"slurm": dict(scheduler_states(sweep)), "slurm_error": ""}
     except (ClusterUnavailable, Refused, FileNotFoundError) as error:
-        return [f"SLURM does not answer: {error}"]
-    listed = ", ".join(f"{count} {state.lower()}" for state, count in states.most_common())
-    return [f"tasks in SLURM: {listed}"] if listed else []
+        return {"slurm": {}, "slurm_error": str(error)}
 
 
-def main() -> None:
-    show_sweeps(describe)
+def describe(sweep: Sweep) -> str:
+    return text_of(facts(sweep))
+
+
+def text_of(found: dict[str, Any]) -> str:
+    """`facts` for people."""
+    place = f"results_dir={found['results_dir']} sweep={found['sweep']}"
+    lines = [f"sweep {found['sweep']} in {found['results_dir']}", _table(found)]
+    if found["runs_per_hour"] is not None:
+        left = duration(found["seconds_left"])
+        lines.append(f"{found['runs_per_hour']:.0f} runs per hour; about {left} left at that pace")
+    lines += [_hours_text(name, of) for name, of in found["hours"].items() if of["spent"]]
+    lines += [f"{len(one['runs'])} x {one['error']}: {_shared(one['share'])}" for one in found["failures"]]
+    if found["failures"]:
+        lines.append(f"{found['runs']['failed']} failed: python -m sweep.failures {place}")
+    if found["slurm"]:
+        states = Counter(found["slurm"]).most_common()
+        lines.append(f"tasks in SLURM: {', '.join(f'{count} {state.lower()}' for state, count in states)}")
+    return "\n".join(lines + ([f"SLURM does not answer: {found['slurm_error']}"] if found["slurm_error"] else []))
+
+
+def _table(found: dict[str, Any]) -> str:
+    """Runs by state: by bits, by the values of the other axes, and all."""
+    table = Table("bits", "runs", *STATES)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    axes = [{f"{name}={level}": count for level, count in of.items()} for name, of in found["axes"].items()]
+    for block in (found["bits"], *axes, {"all": found["runs"]}):
+        for name, count in block.items():
+            table.add_row(name, str(count["planned"]), *(str(count[state]) for state in STATES))
+        table.add_section()
+    return render(table)
+
+
+def _hours_text(name: str, of: dict[str, float | None]) -> str:
+    left = f", about {of['left']:.3g} left" if of["left"] else ""
+    return f"{name.upper()}-hours: {of['spent']:.3g} spent{left}"
+
+
+def _shared(values: dict[str, str]) -> str:
+    return " and ".join(f"{name}={value}" for name, value in values.items()) or "nothing in common"
 
 
 if __name__ == "__main__":

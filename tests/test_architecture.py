@@ -30,10 +30,11 @@ ORDER = [
     {"sweep.data", "sweep.models", "sweep.quantizers"},
     {"sweep.training"},
     {"sweep.measures", "sweep.distortions"},
-    {"sweep.rows", "sweep.provenance"},
+    {"sweep.rows", "sweep.provenance", "sweep.clusters", "sweep.hours"},
     {"sweep.compact", "sweep.tables"},
     {"sweep.search"},
     {"sweep.best", "sweep.figures"},
+    {"sweep.report"},
 ]
 # Where all of it is put together: the commands, and what runs on a node.
 ROOTS = {

@@ -25,8 +25,8 @@ def draw_landscapes(runs: pd.DataFrame, form: str) -> Figure:
 
     Of the runs with a landscape the first that has it at the most precisions: narrow `runs` for another.
     """
-    chosen = _same_run(runs[runs[f"{form}_landscape"].map(len) > 0])
-    grids = [_grid(landscape) for landscape in chosen[f"{form}_landscape"]]
+    chosen = same_run(runs[runs[f"{form}_landscape"].map(len) > 0])
+    grids = [loss_grid(landscape) for landscape in chosen[f"{form}_landscape"]]
     scale = LogNorm(min(loss.min() for _, loss in grids), max(loss.max() for _, loss in grids))
     figure, columns = new_figure(3.3 * len(grids) + 0.8, 6.6), len(grids)
     for column, ((axis, loss), bits) in enumerate(zip(grids, chosen["bits"], strict=True), start=1):
@@ -70,7 +70,7 @@ def _title(run: pd.Series, form: str) -> str:
     return f"{network_name(run)} on {run['dataset']}, {values}, {form} weights"
 
 
-def _same_run(runs: pd.DataFrame) -> pd.DataFrame:
+def same_run(runs: pd.DataFrame) -> pd.DataFrame:
     if runs.empty:
         raise ConfigError("figure 2 needs landscapes: measure with measure.landscape_points=21")
     others = [name for name in RUN_FIELDS if name not in PRECISION]
@@ -78,7 +78,7 @@ def _same_run(runs: pd.DataFrame) -> pd.DataFrame:
     return max(groups, key=len).sort_values("bits", ascending=False)
 
 
-def _grid(landscape: Any) -> tuple[np.ndarray, np.ndarray]:
+def loss_grid(landscape: Any) -> tuple[np.ndarray, np.ndarray]:
     """The values of x and y (points,) and the loss (points, points), x by rows."""
     axis = np.array(sorted({point["x"] for point in landscape}))
     loss = np.array([point["loss"] for point in landscape])

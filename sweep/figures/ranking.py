@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sweep.architectures import SIZES
 from sweep.config import FULL_PRECISION, RUN_FIELDS
 from sweep.measures.config import BOUNDS, FORMS
 from sweep.tables.flatness import NORMS
 
 MEASURES = (*NORMS, *BOUNDS, "hessian_eigenvalue")
 POOLS = ("all", "full precision")
-_DECIDED_BY = {"momentum": "optimizer", "quantizer": "bits"}  # as long as each of these has one value of those
+# As long as each of these has one value of those.
+_DECIDED_BY = {"momentum": "optimizer", "quantizer": "bits"} | dict.fromkeys(SIZES, "model")
 
 
 def kendall(points: pd.DataFrame, measure: str) -> float:
@@ -51,10 +53,10 @@ def on_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     compared at one level.
     """
     runs = runs.assign(lr=runs.groupby("optimizer")["lr"].rank(method="dense") - 1)
-    return runs, [name for name in RUN_FIELDS if runs[name].nunique() > 1 and not _follows(runs, name)]
+    return runs, [name for name in RUN_FIELDS if runs[name].nunique() > 1 and not follows(runs, name)]
 
 
-def _follows(runs: pd.DataFrame, name: str) -> bool:
+def follows(runs: pd.DataFrame, name: str) -> bool:
     """Whether another hyperparameter decides `name` among these runs."""
     return name in _DECIDED_BY and runs.groupby(_DECIDED_BY[name])[name].nunique().max() == 1
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sweep.checks import ConfigError, allowed
 from sweep.config import RUN_FIELDS
-from sweep.measures.config import MEASURE_FIELDS
+from sweep.measures.config import MEASURE_FIELDS, UNLESS
 from sweep.plan import read_plan, study_of
 from sweep.rows import Store, distortions_store, measures_store, rows_store
 
@@ -45,10 +45,17 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
 
 
 def stored_measures(results_dir: Path) -> pd.DataFrame:
-    """One line per finished measurement; raises `ConfigError` where there is none. Lists of settings are texts."""
-    finished = _finished(measures_store(results_dir), "nothing was measured there; `python -m sweep.measure` does it")
-    radii = finished["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
-    return finished.assign(measure_linf_radii=radii)
+    """As `finished_measures`; raises `ConfigError` where there is none."""
+    measures = finished_measures(results_dir)
+    return _not_empty(measures, results_dir, "nothing was measured there; `python -m sweep.measure` does it")
+
+
+def finished_measures(results_dir: Path) -> pd.DataFrame:
+    """One line per finished measurement. Lists of settings are texts; those newer than a row are at their defaults."""
+    measures = _finished(measures_store(results_dir))
+    radii = measures["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
+    later = {f"measure_{name}": measures[f"measure_{name}"].fillna(unless) for name, unless in UNLESS.items()}
+    return measures.assign(measure_linf_radii=radii, **later)
 
 
 def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -79,19 +86,28 @@ def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
 def stored_distortions(results_dir: Path, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
     """One line per evaluation of `runs` on corrupted images with the values of `filters`; raises `ConfigError`."""
     none = "no run was evaluated on corrupted images there; `python -m sweep.distort` does it"
-    distortions = _finished(distortions_store(results_dir), none)
+    distortions = _not_empty(finished_distortions(results_dir), results_dir, none)
     of_runs = distortions[distortions["run_id"].isin(runs["run_id"])]
     if of_runs.empty:
         raise ConfigError(f"none of the {len(runs)} runs was evaluated on corrupted images; `python -m sweep.distort`")
     return narrow(of_runs, filters)
 
 
-def _finished(store: Store, none: str) -> pd.DataFrame:
-    rows = store.read().to_pandas() if store.path.exists() else pd.DataFrame({"status": []})
+def finished_distortions(results_dir: Path) -> pd.DataFrame:
+    """One line per evaluation on corrupted images."""
+    return _finished(distortions_store(results_dir))
+
+
+def _finished(store: Store) -> pd.DataFrame:
+    rows = store.read().to_pandas() if store.path.exists() else store.schema.empty_table().to_pandas()
     finished: pd.DataFrame = rows[rows["status"] == "finished"]
-    if finished.empty:
-        raise ConfigError(f"results_dir={store.results_dir}: {none}")
     return finished
+
+
+def _not_empty(rows: pd.DataFrame, results_dir: Path, none: str) -> pd.DataFrame:
+    if rows.empty:
+        raise ConfigError(f"results_dir={results_dir}: {none}")
+    return rows
 
 
 def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:

@@ -1,0 +1,19 @@
+"""Time spent by rows, on GPUs and on CPUs apart."""
+
+import pandas as pd
+
+KINDS = ("gpu", "cpu")
+
+
+def device_kind(devices: "pd.Series[str]") -> "pd.Series[str]":
+    """gpu or cpu, of the column `device`; null where a run has no row."""
+    return devices.map(lambda device: "cpu" if device == "cpu" else "gpu", na_action="ignore")
+
+
+def hours(runs: pd.DataFrame) -> "pd.Series[float]":
+    """Of every run. GPU-hours where it ran on a GPU, else CPU-hours: those of each thread of its worker.
+
+    A row of an array holds its share of the array's time, so that sums are right. A failed run's time is unknown: 0.
+    """
+    threads = runs["threads"].astype(float).where(device_kind(runs["device"]) == "cpu", 1.0)
+    return (runs["seconds"].astype(float) * threads / 3600).fillna(0.0)

@@ -1,0 +1,1 @@
+"""One HTML file about the runs of a results directory. `python -m sweep.report`."""

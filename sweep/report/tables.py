@@ -1,0 +1,122 @@
+"""Tables of a report: cells of text, and the runs behind every line."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sweep.clusters import clusters, shared_values
+from sweep.hours import KINDS, device_kind, hours
+from sweep.report.axes import OUTCOMES, SHORT, Axis
+from sweep.tables import display, distortion_display, flatness_display
+from sweep.tables.distortions import error_improvement_table
+from sweep.tables.flatness import METRICS, flatness_table
+from sweep.tables.generalization import generalization_table
+from sweep.tables.published import add_published, add_published_flatness, add_published_improvement
+
+_PUBLISHED = "published"  # in the column `precision` of a line that is a paper's
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    names: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    runs: tuple[tuple[str, ...], ...] = ()  # run ids behind each line
+    notes: tuple[str, ...] = ()
+
+
+def of_frame(title: str, shown: pd.DataFrame, run_ids: Iterable[Sequence[str]], notes: Sequence[str]) -> Table:
+    """`run_ids` of the lines that are ours, in their order."""
+    left = iter(run_ids)
+    ids = [() if name.strip() == _PUBLISHED else tuple(next(left)) for name in shown["precision"]]
+    lines = tuple(tuple(map(str, line)) for line in shown.itertuples(index=False))
+    return Table(title, tuple(map(str, shown.columns)), lines, tuple(ids), tuple(notes))
+
+
+def generalization(runs: pd.DataFrame) -> Table:
+    table = add_published(generalization_table(runs))
+    shown = display.readable(table)
+    return of_frame("Table 1: generalization gap", shown, table["run_ids"], display.notes(table))
+
+
+def flatness(runs: pd.DataFrame, measures: pd.DataFrame) -> list[Table]:
+    """QGen Tables 2 and 3; `measures` as `select.stored_measures` gives them."""
+    titles = {"2": "Table 2: norms", "3": "Table 3: PAC-Bayes and sharpness measures"}
+    tables = []
+    for number, metrics in METRICS.items():
+        table = add_published_flatness(flatness_table(runs, measures, metrics), int(number), metrics)
+        shown, notes = flatness_display.readable(table, metrics), flatness_display.notes(table, metrics)
+        tables.append(of_frame(titles[number], shown, table["run_ids"], notes))
+    return tables
+
+
+def outcomes(runs: pd.DataFrame, labels: Sequence[str]) -> Table:
+    """Runs by precision and what became of them."""
+    counts = pd.crosstab(runs["quantization"], runs["outcome"])
+    counts = counts.reindex(index=list(labels), columns=OUTCOMES, fill_value=0)
+    total = counts.sum().rename("all")
+    lines = [(str(name), str(line.sum()), *map(str, line)) for name, line in [*counts.iterrows(), ("all", total)]]
+    return Table("", ("quantization", "runs", *OUTCOMES), tuple(lines))
+
+
+def grid(runs: pd.DataFrame, labels: Sequence[str], axes: Sequence[Axis]) -> Table:
+    lines = [("quantization", ", ".join(labels))]
+    lines += [(axis.name, ", ".join(axis.levels) or _range(runs[axis.name])) for axis in axes]
+    return Table("Axes of the grid", ("axis", "values"), tuple(lines))
+
+
+def _range(values: "pd.Series[float]") -> str:
+    return f"{values.nunique()} values from {values.min():g} to {values.max():g}"
+
+
+def listed(title: str, runs: pd.DataFrame, outcome: str) -> Table:
+    """The runs of one outcome, and what they have in common."""
+    members = runs[runs["outcome"] == outcome]
+    line = (str(shared_values(members, runs)),)
+    return Table(title, ("what they share",), (line,), (tuple(members["run_id"]),))
+
+
+def failures(runs: pd.DataFrame) -> Table:
+    found = clusters(runs)
+    lines = tuple((cluster.message, str(cluster.shared)) for cluster in found)
+    ids = tuple(tuple(cluster.runs["run_id"]) for cluster in found)
+    return Table("Failed runs, by the end of their trace", ("error", "what they share"), lines, ids)
+
+
+def time_spent(runs: pd.DataFrame) -> Table:
+    """By device and engine."""
+    known = runs[runs["status"].notna()].assign(hours=hours(runs), kind=device_kind(runs["device"]))
+    known = known.assign(engine=known["engine"].fillna("plain"))  # as rows were before there was another
+    groups = known.groupby(["device", "engine"], dropna=False, sort=True)
+    lines = [
+        (str(device), str(engine), str(len(group)), *(_hours(group, kind) for kind in KINDS))
+        for (device, engine), group in groups
+    ]
+    ids = [tuple(group["run_id"]) for _, group in groups]
+    return Table("", ("device", "engine", "runs ended", "GPU-hours", "CPU-hours"), tuple(lines), tuple(ids))
+
+
+def _hours(group: pd.DataFrame, kind: str) -> str:
+    spent = group.loc[group["kind"] == kind, "hours"]
+    return f"{spent.sum():.3g}" if len(spent) else ""
+
+
+def improvements(runs: pd.DataFrame, distortions: pd.DataFrame) -> Table:
+    """QReg Table 1; `distortions` as `select.stored_distortions` gives them."""
+    table = add_published_improvement(error_improvement_table(runs, distortions))
+    title = "QReg Table 1: accuracy over all corruptions and severities"
+    return of_frame(
+        title, distortion_display.improvements(table), table["run_ids"], distortion_display.improvement_notes(table)
+    )
+
+
+_PROVENANCE = ("qsweep_version", "torch_version", "cuda_version", "commit", "dirty", "code", "host")
+
+
+def provenance(runs: pd.DataFrame) -> Table:
+    known = runs[runs["status"].notna()]
+    texts = known[list(_PROVENANCE)].astype(object).fillna("").astype(str).apply(lambda column: column.str[:SHORT])
+    groups = known.groupby([texts[name] for name in _PROVENANCE], sort=True)
+    lines = tuple(tuple(map(str, texts.loc[group.index[0]])) for _, group in groups)
+    return Table("", _PROVENANCE, lines, tuple(tuple(group["run_id"]) for _, group in groups))
