@@ -14,7 +14,8 @@ from sweep.settings import SETTING_KEYS
 from sweep.sweeper import PlanSweeper
 from sweep.trained import SELECTORS, TRAINING_KEYS
 
-SETTINGS = (*(name for name in SETTING_KEYS if name not in TRAINING_KEYS), "data_dir", "data_source", "label_column")
+SOURCE = ("data_dir", "data_source", "label_column", "image_size")
+SETTINGS = (*(name for name in SETTING_KEYS if name not in TRAINING_KEYS), *SOURCE)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from hydra.core.override_parser.types import Override
 
 from launchers.base import PlanLauncher
 from launchers.hardware import cores
-from sweep.config import RunConfig, decodes_batches
 from sweep.cost import DataFacts
 from sweep.distortions.config import GENERATED, Distortion, make_distortions
-from sweep.distortions.images import CorruptedImages
+from sweep.distortions.images import CorruptedImages, images_for
 from sweep.distortions.plan import make_distort_plan
 from sweep.distortions.published import check_files, source_in
 from sweep.execute import carry_out
@@ -21,7 +20,7 @@ from sweep.provenance import code_fingerprint
 from sweep.settings import Settings
 from sweep.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.terminal import Bar
-from sweep.trained import Trained, option_axes, select_trained, stored_of_runs, those, with_kept_weights
+from sweep.trained import Trained, option_axes, select_trained, stored_of_runs, with_kept_weights
 
 AXES = ("corruption", "severity", "corruption_seed")
 OPTIONS = (*AXES, "corruption_dir")
@@ -53,7 +52,7 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
 
     Raises `ConfigError` before anything is evaluated; exits with 1 where something failed.
     """
-    trained = select_trained(values, "distort", launcher, distortable)
+    trained = select_trained(values, "distort", launcher)
     settings, results_dir = trained.settings, trained.results_dir
     _check_published(trained, distortions)
     evaluated = stored_of_runs(results_dir, _EVALUATED, "distort")
@@ -66,12 +65,6 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
         print(f"figures: python -m sweep.figures figure=corruptions results_dir={results_dir}")
 
 
-def distortable(runs: Sequence[RunConfig]) -> list[RunConfig]:
-    """Those whose images are in memory; names the others. Raises `ConfigError` where all are others."""
-    why = "corrupted are images in memory, not those that are decoded per batch (file_crop_flip)"
-    return those(runs, lambda run: not decodes_batches(run), why)
-
-
 def _check_published(trained: Trained, distortions: Iterable[Distortion]) -> None:
     published = [distortion for distortion in distortions if distortion.source != GENERATED]
     for dataset, facts in trained.facts.items():
@@ -82,7 +75,7 @@ def _make_images(facts: Mapping[str, DataFacts], to_do: Sequence[PlannedRun], se
     """Those that `to_do` needs and that are not there, on all cores; raises `ConfigError` on wrong published ones."""
     needed: dict[CorruptedImages, dict[Distortion, None]] = {}
     for planned in to_do:
-        images = CorruptedImages(planned.source, planned.run.test_subset, planned.run.data_sha256)
+        images = images_for(planned.source, planned.run)
         assert isinstance(planned.work.options, Distortion)
         needed.setdefault(images, {})[planned.work.options] = None
     workers, cache_dir = settings.workers or cores(), Path(settings.results_dir) / "cache"

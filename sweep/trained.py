@@ -51,7 +51,7 @@ def select_trained(
     values: Values,
     study: str,
     launcher: PlanLauncher,
-    suitable: Callable[[Sequence[RunConfig]], list[RunConfig]],
+    suitable: Callable[[Sequence[RunConfig]], list[RunConfig]] = list,
 ) -> Trained:
     """The finished runs that `values` select, less those that are not `suitable`; raises `ConfigError`."""
     given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
@@ -123,15 +123,16 @@ def named(run_ids: Sequence[str]) -> str:
 
 
 def _source(dataset: str, values: Values) -> DataSource:
-    return DataSource(values["data_source"] or dataset, dataset, str(values["data_dir"]), values["label_column"])
+    kind, directory = values["data_source"] or dataset, str(values["data_dir"])
+    return DataSource(kind, dataset, directory, values["label_column"], values["image_size"])
 
 
 def _check_images(run: RunConfig, facts: DataFacts) -> None:
     if run.data_sha256 != facts.sha256:
         raise ConfigError(
             f"run {run.run_id[:12]} was trained on other images than those found for dataset={run.dataset}: sha256 "
-            f"{run.data_sha256[:12]}, not {facts.sha256[:12]}. Give data_source, data_dir and label_column as in "
-            f"training"
+            f"{run.data_sha256[:12]}, not {facts.sha256[:12]}. Give data_source, data_dir, label_column and "
+            f"image_size as in training"
         )
 
 

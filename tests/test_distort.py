@@ -1,6 +1,6 @@
 """`sweep.distort` as a user types it: what it writes, what it leaves out, what it refuses."""
 
-import dataclasses
+import math
 import re
 import shutil
 from pathlib import Path
@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from sweep import distort as command
 from sweep import run as train
 from sweep.checks import ConfigError
 from sweep.data.arrays import ImageArrays
+from sweep.data.resized import central_crop
 from sweep.distort import COMMAND
-from sweep.distorting import distortable
 from sweep.failures import describe as describe_failures
 from sweep.observe import find_sweeps
 from sweep.status import describe as describe_status
 from sweep.trained import finished_runs
-from tests.conftest import tiny_run
+from tests.data.files_of import SIDE, write_photographs
 from tests.inline import run_inline
 from tests.test_run import SMALL
 
@@ -152,12 +153,26 @@ def test_mistakes(
     assert message in capsys.readouterr().err and not (trained / "distortions").exists()
 
 
-def test_runs_on_images_decoded_per_batch_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    in_memory, decoded = tiny_run(), dataclasses.replace(tiny_run(), augmentation="file_crop_flip")
-    assert distortable([in_memory, decoded]) == [in_memory]
-    assert f"left out: 1 run ({decoded.run_id[:12]}): corrupted are images in memory" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="corrupted are images in memory"):
-        distortable([decoded])
+def test_runs_on_images_decoded_per_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On ImageNet-C's folders, here with the clean images in them, which give the loss of training; and generated."""
+    source = write_photographs(tmp_path / "photos")
+    images = ["data_source=image_folder", f"data_dir={source.directory}", f"image_size={source.image_size}"]
+    named = ["dataset=image_folder", "dataset_name=photographs", *images[1:]]
+    network = ["base_width=4", "width=2", "depth=2", "optimizer=adam", "lr=0.01", "weight_decay=0", "epochs=6"]
+    train_it = ["-m", "grid=demo", *named, *network, "bits=4", "augmentation=file_crop_flip", "batch_size=8"]
+    here = ["decode_workers=0", "workers=1", f"results_dir={tmp_path / 'r'}"]
+    run_inline(train, monkeypatch, *train_it, *here, "keep_weights=true", "eval_every_epochs=1")
+    for photo in Path(source.directory).glob("val/*/*.jpg"):
+        copy = tmp_path / "c/fog/1" / photo.parent.name / f"{photo.stem}.png"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(central_crop(Image.open(photo), SIDE)).save(copy)
+    evaluate = ["-m", *images, "severity=1", *here[1:]]
+    run_inline(command, monkeypatch, *evaluate, "corruption=fog", f"corruption_dir={tmp_path / 'c'}")
+    run_inline(command, monkeypatch, *evaluate, "corruption=contrast")
+    clean = pd.read_parquet(tmp_path / "r/rows")["test_loss"].item()
+    losses = rows_of(tmp_path / "r").set_index(["corruption", "corruption_source"])["distorted_loss"]
+    assert losses["fog", "imagenet-c"] == clean
+    assert math.isfinite(losses["contrast", "generated"]) and losses["contrast", "generated"] != clean
 
 
 def test_misspelt_keys() -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from launchers.packs import Pack, Task
 from launchers.paths import weights_path
-from launchers.work.images import device_name, images_of
-from sweep.config import DataSource, RunConfig
+from launchers.work.images import device_name, training_data
+from sweep.config import DataSource, RunConfig, decodes_batches
 from sweep.distortions.config import GENERATED, Distortion
 from sweep.distortions.plan import BLOCK
 from sweep.settings import Settings
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from sweep.data.arrays import Images
-    from sweep.data.device import ImageData, Split
+    from sweep.data.device import Split
+    from sweep.data.interface import TrainingData
 
 
 def distortion_of(task: Task) -> Distortion:
@@ -70,35 +71,38 @@ class _Clean:
     source: DataSource
     train_subset: int
     test_subset: int
+    decoded: bool  # from files, for every batch
     task: Task = field(compare=False)  # one that needs them
 
 
 def _clean(task: Task) -> _Clean:
-    return _Clean(task.source, task.run.train_subset, task.run.test_subset, task)
+    return _Clean(task.source, task.run.train_subset, task.run.test_subset, decodes_batches(task.run), task)
 
 
 @lru_cache(maxsize=1)
-def _clean_images(clean: _Clean, settings: Settings) -> "ImageData":
+def _clean_images(clean: _Clean, settings: Settings) -> "TrainingData":
     import torch
 
-    run = dataclasses.replace(clean.task.run, augmentation="none")  # which takes memory, and is for training
-    return images_of(dataclasses.replace(clean.task, run=run), settings, torch.device(settings.device))
+    task, device = clean.task, torch.device(settings.device)
+    if not clean.decoded:  # augmentation takes memory, and is for training
+        task = dataclasses.replace(task, run=dataclasses.replace(task.run, augmentation="none"))
+    return training_data(task, settings, device)
 
 
 def _corrupted(task: Task, settings: Settings) -> "Images":
-    from sweep.distortions.images import CorruptedImages
+    from sweep.distortions.images import images_for
 
-    found = CorruptedImages(task.source, task.run.test_subset, task.run.data_sha256)
+    found = images_for(task.source, task.run)
     return found.load(distortion_of(task), Path(settings.results_dir) / "cache")
 
 
-def _evaluated(task: Task, settings: Settings, data: "ImageData", split: "Split", shared_s: float) -> dict[str, Any]:
+def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Split", shared_s: float) -> dict[str, Any]:
     from sweep.training.evaluate import evaluate
     from sweep.training.precision import set_tf32
 
     started = time.monotonic()
     set_tf32(task.run.precision)
-    model = _network(task.run, weights_path(Path(settings.results_dir), task.run_id), data)
+    model = _network(task.run, weights_path(Path(settings.results_dir), task.run_id), data)  # type: ignore[arg-type]
     evaluation = evaluate(model, data, split, task.run.precision)
     return {
         **_made_by(task, data),
@@ -112,7 +116,7 @@ def _evaluated(task: Task, settings: Settings, data: "ImageData", split: "Split"
 
 
 @lru_cache(maxsize=BLOCK)
-def _network(run: RunConfig, weights: Path, data: "ImageData") -> "nn.Module":
+def _network(run: RunConfig, weights: Path, data: "TrainingData") -> "nn.Module":
     import torch
 
     from sweep.distortions.evaluate import trained_network
@@ -121,7 +125,7 @@ def _network(run: RunConfig, weights: Path, data: "ImageData") -> "nn.Module":
     return trained_network(state, run, data, data.test.labels.device)
 
 
-def _made_by(task: Task, data: "ImageData") -> dict[str, str]:
+def _made_by(task: Task, data: "TrainingData") -> dict[str, str]:
     from sweep.distortions import corrupt
 
     distortion = distortion_of(task)

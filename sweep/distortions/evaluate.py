@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from sweep.config import RunConfig
-from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.measures.weights import load_best
 from sweep.training.precision import master_dtype
 
 
-def trained_network(state: Mapping[str, Any], run: RunConfig, data: ImageData, device: torch.device) -> nn.Module:
+def trained_network(state: Mapping[str, Any], run: RunConfig, data: TrainingData, device: torch.device) -> nn.Module:
     """The quantized network of the epoch that `run` reports, as its training had it; raises `ConfigError`."""
     model = load_best(state, run, data, master_dtype(run.precision))
     return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

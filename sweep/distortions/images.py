@@ -1,16 +1,21 @@
 """The corrupted test images of a data set: made or found before workers start, read by every worker."""
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from sweep import data
-from sweep.config import DataSource
-from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.config import DataSource, RunConfig, decodes_batches
+from sweep.data.arrays import Images, Labels
+from sweep.data.files import Paths
+from sweep.data.resized import central_crop
 from sweep.distortions import corrupt
 from sweep.distortions.config import CIFAR_C, GENERATED, IMAGENET_C, Distortion
 from sweep.distortions.generate import Maker, alone_in, beside, file_of, missing, write_missing
@@ -34,12 +39,23 @@ class CleanImages:
 
 
 @dataclass(frozen=True)
+class TestSet:
+    """The clean test images, in memory or in files, as networks get them."""
+
+    labels: Labels
+    class_names: tuple[str, ...]
+    side: int  # in pixels
+    image: Callable[[int], Images]  # (H, W, C), by its index
+
+
+@dataclass(frozen=True)
 class CorruptedImages:
     """Of a test set, whole or the `subset` that runs are evaluated on."""
 
     source: DataSource
     subset: int  # images, 0 for all
     sha256: str  # of the data set, empty where its name fixes the content
+    decoded: bool  # from files, as evaluation has them, see sweep/data/streamed.py; otherwise from those in memory
 
     def load(self, distortion: Distortion, cache_dir: Path) -> Images:
         """(N, H, W, C), memory-mapped; after `prepare`."""
@@ -64,31 +80,46 @@ class CorruptedImages:
         first = distortions[0]
         if first.source == GENERATED:
             corrupt.check_package()
-        data.prepare(self.source, cache_dir)
-        arrays = data.load(self.source, cache_dir)
+        clean = self._test_set(cache_dir)
         if first.source == CIFAR_C:
-            check_cifar_labels(first.directory, arrays.test_labels, self.source.name)
+            check_cifar_labels(first.directory, clean.labels, self.source.name)
             return
         if first.source == IMAGENET_C:
-            check_classes(distortions, arrays, self.source.name)
+            check_classes(distortions, clean.labels, clean.class_names, self.source.name)
         folder = self._folder(first, cache_dir)
         with alone_in(folder):
-            write_missing(folder, distortions, self._maker(first.source, arrays, folder), workers, made)
+            write_missing(folder, distortions, self._maker(first.source, clean, folder), workers, made)
+
+    def _test_set(self, cache_dir: Path) -> TestSet:
+        if self.decoded:
+            files = data.load_files(self.source)
+            decode = partial(_decoded, files.test_files, files.side)
+            return TestSet(files.test_labels, files.class_names, files.side, decode)
+        data.prepare(self.source, cache_dir)
+        arrays = data.load(self.source, cache_dir)
+        images = arrays.test_images
+        return TestSet(arrays.test_labels, arrays.class_names, images.shape[1], images.__getitem__)
 
     def _folder(self, distortion: Distortion, cache_dir: Path) -> Path:
         """Its name changes with the images, and with what makes them."""
         published = f"{distortion.source} {Path(distortion.directory).resolve()}"
         by = _generator() if distortion.source == GENERATED else published
         made_by = hashlib.sha256(by.encode()).hexdigest()[:8]
-        return cache_dir / "corrupted" / f"{self.source.name}-{self.sha256[:16]}-{self.subset}-{made_by}"
+        form = "-files" if self.decoded else ""
+        return cache_dir / "corrupted" / f"{self.source.name}-{self.sha256[:16]}-{self.subset}{form}-{made_by}"
 
-    def _maker(self, source: str, arrays: ImageArrays, folder: Path) -> Maker:
-        index = _index(len(arrays.test_labels), self.subset)
-        _save(folder / "index.npy", index)
+    def _maker(self, source: str, clean: TestSet, folder: Path) -> Maker:
+        index = _index(len(clean.labels), self.subset)
+        _save(folder / "index.npy", index, index.__getitem__)
         if source == IMAGENET_C:
-            return ImageNetC(arrays.class_names, folder / "index.npy", arrays.test_images.shape[1])
-        _save(folder / "clean.npy", arrays.test_images[index])
+            return ImageNetC(clean.class_names, folder / "index.npy", clean.side)
+        _save(folder / "clean.npy", index, lambda position: clean.image(index[position]))
         return CleanImages(folder / "clean.npy", folder / "index.npy")
+
+
+def images_for(source: DataSource, run: RunConfig) -> CorruptedImages:
+    """Those that `run` is evaluated on."""
+    return CorruptedImages(source, run.test_subset, run.data_sha256, decodes_batches(run))
 
 
 def _generator() -> str:
@@ -102,7 +133,18 @@ def _index(size: int, subset: int) -> Labels:
     return subset_index(size, subset)
 
 
-def _save(path: Path, array: "np.ndarray[Any, Any]") -> None:
-    if not path.exists():
-        with beside(path) as unfinished, unfinished.open("wb") as stream:
-            np.save(stream, array)
+def _decoded(files: Paths, side: int, index: int) -> Images:
+    with Image.open(os.fsdecode(files[index])) as image:
+        return central_crop(image, side)
+
+
+def _save(path: Path, index: Labels, item: Callable[[int], Any]) -> None:
+    """An array of what `item` gives for every position in `index`, one after the other: all need not fit in memory."""
+    if path.exists():
+        return
+    first = np.asarray(item(0))
+    with beside(path) as unfinished:
+        array = np.lib.format.open_memmap(unfinished, mode="w+", dtype=first.dtype, shape=(len(index), *first.shape))
+        for position in range(len(index)):
+            array[position] = item(position)
+        array.flush()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sweep.config import DataSource, RunConfig
+from sweep.config import DataSource, RunConfig, decodes_batches
 from sweep.cost import SPEEDS, DataFacts, Ratios, macs_per_image
 from sweep.distortions.config import Distortion
 from sweep.plan import Plan, is_like, plan_work
@@ -50,6 +50,6 @@ def _ordered(
                 yield run, source, distortion
 
 
-def _images(point: tuple[RunConfig, DataSource]) -> tuple[str, int, int]:
+def _images(point: tuple[RunConfig, DataSource]) -> tuple[str, int, int, bool]:
     run, _ = point
-    return run.dataset, run.train_subset, run.test_subset
+    return run.dataset, run.train_subset, run.test_subset, decodes_batches(run)

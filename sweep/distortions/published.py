@@ -11,7 +11,7 @@ from PIL import Image
 
 from sweep.checks import ConfigError, allowed
 from sweep.cost import DataFacts
-from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.data.arrays import Images, Labels
 from sweep.data.image_folder import EXTENSIONS
 from sweep.data.square import square
 from sweep.distortions.config import CIFAR_C, CORRUPTIONS, GENERATED, IMAGENET_C, SEVERITIES, Distortion
@@ -115,19 +115,19 @@ def severity_folder(distortion: Distortion) -> Path:
     )
 
 
-def check_classes(distortions: Iterable[Distortion], arrays: ImageArrays, dataset: str) -> None:
+def check_classes(distortions: Iterable[Distortion], labels: Labels, names: tuple[str, ...], dataset: str) -> None:
     """Raises `ConfigError` where a folder has not the classes of `dataset`, or another number of images in one."""
-    counts = np.bincount(arrays.test_labels, minlength=len(arrays.class_names))
+    counts = np.bincount(labels, minlength=len(names))
     for distortion in distortions:
         folder = severity_folder(distortion)
         classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-        different = sorted(set(classes) ^ set(arrays.class_names))
+        different = sorted(set(classes) ^ set(names))
         if different:
             raise ConfigError(
                 f"{folder}: needs a folder for every class of {dataset} and no other; {len(different)} are in one "
                 f"alone, such as {allowed(different[:SHOWN])}"
             )
-        for name, count in zip(arrays.class_names, counts, strict=True):
+        for name, count in zip(names, counts, strict=True):
             found = len(_class_files(folder / name))
             if found != count:
                 raise ConfigError(f"{folder / name}: {found} images, where {dataset} has {count} test images")

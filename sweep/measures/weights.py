@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sweep.checks import ConfigError, allowed
 from sweep.config import RunConfig
-from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.quantizers import LSQ, quantize, quantize_input
 from sweep.training.plain import initial_model
 
@@ -20,7 +20,7 @@ StateDict = Mapping[str, Tensor]
 SHOWN = 3  # of the tensors that do not fit, in an error
 
 
-def load_trained(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> tuple[nn.Module, nn.Module]:
+def load_trained(state: Mapping[str, Any], run: RunConfig, data: TrainingData) -> tuple[nn.Module, nn.Module]:
     """The initial network and the trained, still quantized one, on the CPU, from what training kept.
 
     `state` holds the state dicts `initial` (unquantized) and `best` (parametrized). Raises `ConfigError` where
@@ -31,7 +31,7 @@ def load_trained(state: Mapping[str, Any], run: RunConfig, data: ImageData) -> t
 
 
 def load_best(
-    state: Mapping[str, Any], run: RunConfig, data: ImageData, dtype: torch.dtype = torch.float32
+    state: Mapping[str, Any], run: RunConfig, data: TrainingData, dtype: torch.dtype = torch.float32
 ) -> nn.Module:
     """The second of `load_trained`."""
     return _loaded(quantize(initial_model(run, data), run).to(dtype), state, "best", run).eval()

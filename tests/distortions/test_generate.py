@@ -31,7 +31,7 @@ def test_every_image_is_in_its_place_and_counted(tmp_path: Path) -> None:
 
 
 def test_generated_digits_are_the_same_by_one_worker_and_by_two(tmp_path: Path) -> None:
-    images = CorruptedImages(DIGITS, 0, "")
+    images = CorruptedImages(DIGITS, 0, "", decoded=False)
     distortions = [Distortion(name, 4, 1) for name in ("impulse_noise", "frost")]
     for workers, order in ((1, distortions), (2, distortions[::-1])):
         images.prepare(order, tmp_path / str(workers), workers, lambda count: None)
@@ -44,8 +44,8 @@ def test_a_subset_has_the_images_that_all_have(tmp_path: Path, digit_arrays: Any
     from sweep.data.device import subset_index
 
     distortion = Distortion("shot_noise", 2)
-    part = CorruptedImages(DIGITS, 20, "")
-    whole = CorruptedImages(DIGITS, 0, "")
+    part = CorruptedImages(DIGITS, 20, "", decoded=False)
+    whole = CorruptedImages(DIGITS, 0, "", decoded=False)
     for images in (part, whole):
         assert images.missing([distortion], tmp_path) == [distortion]
         images.prepare([distortion], tmp_path, 1, lambda count: None)

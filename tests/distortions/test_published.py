@@ -38,7 +38,7 @@ def in_cifar(folder: Path, severity: int = 3, corruption: str = "fog") -> Distor
 def test_cifar_c_is_cut_by_severity_and_subset(cifar: Path, digit_arrays: ImageArrays, subset: int) -> None:
     from sweep.data.device import subset_index
 
-    images = CorruptedImages(DIGITS, subset, "")
+    images = CorruptedImages(DIGITS, subset, "", decoded=False)
     assert source_in(str(cifar)) == "cifar-c"
     check_files([in_cifar(cifar)], FACTS, "digits")
     images.prepare([in_cifar(cifar)], cifar / "cache", 1, lambda count: None)
@@ -92,7 +92,7 @@ def test_imagenet_c_is_read_as_the_clean_images_are(photos: DataSource, tmp_path
     assert source_in(f"{photos.directory}/c") == "imagenet-c"
     facts = describe(photos)
     check_files([in_imagenet(photos)], facts, "photos")
-    images = CorruptedImages(photos, 0, facts.sha256)
+    images = CorruptedImages(photos, 0, facts.sha256, decoded=False)
     images.prepare([in_imagenet(photos)], tmp_path / "cache", 1, lambda count: None)
     loaded = images.load(in_imagenet(photos), tmp_path / "cache")
     assert loaded.shape == (4, 8, 8, 3) and loaded[:, 0, 0, 0].tolist() == [80, 90, 100, 110]
@@ -101,16 +101,14 @@ def test_imagenet_c_is_read_as_the_clean_images_are(photos: DataSource, tmp_path
 def test_imagenet_c_with_other_classes_or_counts(photos: DataSource) -> None:
     folder = Path(photos.directory) / "c/weather/fog/2"
     labels = np.array([0, 0, 1, 1])
-    arrays = ImageArrays(
-        np.zeros((4, 8, 8, 3), np.uint8), labels, np.zeros((4, 8, 8, 3), np.uint8), labels, ("cat", "dog")
-    )
-    check_classes([in_imagenet(photos)], arrays, "photos")
+    names = ("cat", "dog")
+    check_classes([in_imagenet(photos)], labels, names, "photos")
     (folder / "dog" / "2.png").unlink()
     with pytest.raises(ConfigError, match=r"fog/2/dog: 1 images, where photos has 2 test images"):
-        check_classes([in_imagenet(photos)], arrays, "photos")
+        check_classes([in_imagenet(photos)], labels, names, "photos")
     (folder / "bird").mkdir()
     with pytest.raises(ConfigError, match=r"every class of photos and no other; 1 are in one alone, such as bird"):
-        check_classes([in_imagenet(photos)], arrays, "photos")
+        check_classes([in_imagenet(photos)], labels, names, "photos")
 
 
 def test_imagenet_c_without_what_is_asked_for(photos: DataSource) -> None:
