@@ -13,6 +13,7 @@ from sweep.config import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.plain import PlainTraining, _Epochs
+from sweep.training.progress import TrainOptions
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -39,7 +40,7 @@ def trained(run: RunConfig, side: int = 32, channels: int = 3) -> PlainTraining:
     """One step, and an evaluation of both splits."""
     training = PlainTraining(run, ImageData(arrays(side, channels), run, CPU), CPU)
     before = {name: parameter.detach().clone() for name, parameter in training.model.named_parameters()}
-    _Epochs(training, keep_best=False).train_epoch(lambda: None)
+    _Epochs(training, TrainOptions("test")).train_epoch(lambda: None)
     for name, parameter in training.model.named_parameters():
         assert torch.isfinite(parameter).all(), name
         if parameter.ndim > 1:
