@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from hydra.core.override_parser.types import Override
 
@@ -42,7 +43,7 @@ def _configs(overrides: Sequence[Override], measure: Values) -> Iterator[Measure
 
 def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLauncher) -> None:
     """Plans, shows the plan, measures what is missing. Raises `ConfigError`; exits with 1 where something failed."""
-    trained = select_trained(values, "measure", launcher, measurable)
+    trained = select_trained(values, "measure", launcher, partial(measurable, configs=configs))
     settings, results_dir = trained.settings, trained.results_dir
     if settings.device == "cpu" and any(config.precision == "tf32" for config in configs):
         raise ConfigError("measure.precision=tf32: a CPU has no such arithmetic; take fp32, or a GPU")
@@ -58,10 +59,13 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
         print(f"figures: python -m sweep.figures results_dir={results_dir}")
 
 
-def measurable(runs: Sequence[RunConfig]) -> list[RunConfig]:
+def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> list[RunConfig]:
     """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
-    why = "measured are networks without fused attention, on images in memory (no file_crop_flip)"
-    return those(runs, lambda run: ARCHITECTURES[run.model].quantizes_activations and not decodes_batches(run), why)
+    why = "measured are networks without fused attention"
+    known = those(runs, lambda run: ARCHITECTURES[run.model].quantizes_activations, why)
+    in_memory = all(config.train_images for config in configs)
+    why = "images that are decoded per batch (file_crop_flip) are measured in memory: give measure.train_images=100000"
+    return those(known, lambda run: in_memory or not decodes_batches(run), why)
 
 
 def check_latent(runs: Sequence[RunConfig]) -> None:

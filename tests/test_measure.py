@@ -1,5 +1,6 @@
 """`sweep.measure` as a user types it: what it selects, refuses and writes, and what it does when things go wrong."""
 
+import dataclasses
 import os
 import re
 import shutil
@@ -202,10 +203,17 @@ def test_runs_that_the_measures_are_not_defined_for_are_named(
     known, other = tiny_run(quantizer="dorefa", act_bits=32), tiny_run(model="deit_t")
     rows_store(tmp_path).write(other.run_id, [row_of(other)])
     with pytest.raises(ConfigError, match="measured are networks without fused attention"):
-        measurable(finished_runs(tmp_path, {}))
+        measurable(finished_runs(tmp_path, {}), [MeasureConfig()])
     rows_store(tmp_path).write(known.run_id, [row_of(known)])
-    assert measurable(finished_runs(tmp_path, {})) == [known]
+    assert measurable(finished_runs(tmp_path, {}), [MeasureConfig()]) == [known]
     assert "left out: 1 run (" in capsys.readouterr().out
+
+
+def test_decoded_images_are_measured_where_it_is_said_how_many() -> None:
+    decoded = dataclasses.replace(tiny_run(), augmentation="file_crop_flip")
+    with pytest.raises(ConfigError, match=r"are measured in memory: give measure.train_images=100000"):
+        measurable([decoded], [MeasureConfig(train_images=5), MeasureConfig()])
+    assert measurable([decoded], [MeasureConfig(train_images=5)]) == [decoded]
 
 
 def test_latent_weights_need_step_sizes_to_be_quantized_anew() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from launchers.packs import Pack, Task
 from launchers.paths import weights_path
-from launchers.work.images import device_name, images_of
+from launchers.work.images import device_name, training_data
 from sweep import rows
 from sweep.measures.config import MeasureConfig
 from sweep.settings import Settings
@@ -53,6 +53,6 @@ def _measured(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any
     device = torch.device(pack.settings.device)
     path = weights_path(Path(pack.settings.results_dir), task.run_id)
     state = torch.load(path, map_location="cpu", weights_only=True)
-    found = measure(state, task.run, images_of(task, pack.settings, device), device, task.work.options, stop=stop)
+    found = measure(state, task.run, training_data(task, pack.settings, device), device, task.work.options, stop=stop)
     seconds = time.monotonic() - started
     return {**found, "status": "finished", "seconds": seconds, "device": device_name(device)}

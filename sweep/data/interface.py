@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from sweep.config import RunConfig
+from sweep.data.arrays import Labels
 
 
 class Batch(NamedTuple):
@@ -40,6 +41,10 @@ class CleanSplit(Protocol):
     def labels(self) -> Tensor: ...  # (N,) int64, on the device
 
     def __len__(self) -> int: ...
+
+    def taken(self, index: Labels) -> tuple[Tensor, Tensor]:
+        """The images of these numbers (M,), which rise, in memory: uint8 (M, H, W, C), and their labels (M,)."""
+        ...
 
     def batches(self, size: int, part: Part = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
         """Images, uint8 (B, H, W, C), and labels (B,) in order, at most `size` at a time, of `part` of all images."""

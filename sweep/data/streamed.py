@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from sweep.checks import ConfigError
 from sweep.config import RunConfig
+from sweep.data.arrays import Labels
 from sweep.data.device import batch_sizes, subset_index
 from sweep.data.files import ImageFiles, Paths
 from sweep.data.interface import WHOLE, Batch, Part
@@ -101,9 +102,15 @@ class StreamedSplit:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def taken(self, index: Labels) -> tuple[Tensor, Tensor]:
+        images, labels = zip(*self._decoded(index, MOST_EVALUATED), strict=True)
+        return torch.cat(images), torch.cat(labels)
+
     def batches(self, size: int, part: Part = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
-        own, size = np.arange(len(self))[part.of(len(self))], min(size, MOST_EVALUATED)
-        wanted: list[_Wanted] = [(own[start : start + size], None) for start in range(0, len(own), size)]
+        yield from self._decoded(np.arange(len(self))[part.of(len(self))], min(size, MOST_EVALUATED))
+
+    def _decoded(self, index: Labels, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        wanted: list[_Wanted] = [(index[start : start + size], None) for start in range(0, len(index), size)]
         yield from _Loader(self.decoder, self.workers, self.labels.device, wanted)
 
 

@@ -74,6 +74,7 @@ class MeasureConfig:
     landscape_points: int = _doc(0, "of the loss landscape per axis, odd; 0 leaves it out")
     landscape_radius: float = _doc(1.0, "largest coordinate of the landscape, in filter norms")
     precision: str = _doc("fp32", "of matrix products: fp32, or tf32 on GPUs")
+    train_images: int = _doc(0, "training images that all is measured on, the same for every seed; 0 for all")
 
     @property
     def options_id(self) -> str:
@@ -82,7 +83,7 @@ class MeasureConfig:
 
 
 # Settings that earlier rows do not have: at these values they change nothing and are left out of the id.
-UNLESS = {"precision": "fp32"}
+UNLESS: dict[str, Any] = {"precision": "fp32", "train_images": 0}
 
 
 def canonical_json(config: MeasureConfig) -> str:
@@ -144,7 +145,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     **dict.fromkeys(("hessian_tol", "landscape_radius"), _positive),
     **dict.fromkeys(("search_steps", "noise_samples", "restarts", "ascent_steps"), _from(1)),
     **dict.fromkeys(("hessian_iterations", "linf_dimensions", "linf_iterations"), _from(1)),
-    **dict.fromkeys(("ascent_images", "curvature_images", "regularizer_images"), _from(0)),
+    **dict.fromkeys(("ascent_images", "curvature_images", "regularizer_images", "train_images"), _from(0)),
     "hessian_shift": _shift,
     "linf_radii": _radii,
     "landscape_points": _points,

@@ -13,7 +13,7 @@ USUAL_ITERATIONS = 25  # of the power iteration
 
 def forward_images(config: MeasureConfig, facts: DataFacts, run: RunConfig) -> float:
     """Images through the network, forward, that the measures of one run amount to."""
-    train = facts.subset(run)[0]
+    train = min(config.train_images or facts.subset(run)[0], facts.subset(run)[0])
     curvature = min(config.curvature_images or train, train)
     steps = min(config.search_steps, USUAL_STEPS)
     sigma = steps * config.noise_samples * train

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sweep.data.device import ImageData
+from sweep.data.device import subset_index
+from sweep.data.interface import TrainingData
 from sweep.measures.noise import generator
 from sweep.training.progress import Interrupted
 
@@ -37,12 +38,16 @@ class ImageSet:
         return dataclasses.replace(self, images=self.images[index], labels=self.labels[index])
 
 
-def training_images(data: ImageData, stop: Callable[[], bool]) -> ImageSet:
-    """All of them; asked for a batch after `stop()` has turned true, they raise `Interrupted`."""
+def training_images(data: TrainingData, count: int = 0, stop: Callable[[], bool] = lambda: False) -> ImageSet:
+    """All of them, or `count` that are drawn once for all runs, in memory.
+
+    Asked for a batch after `stop()` has turned true, they raise `Interrupted`.
+    """
 
     def normalize(images: Tensor) -> Tensor:
         if stop():
             raise Interrupted
         return data.normalize(images)
 
-    return ImageSet(data.train.images, data.train.labels, normalize)
+    images, labels = data.train.taken(subset_index(len(data.train), count))
+    return ImageSet(images, labels, normalize)

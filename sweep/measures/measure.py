@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.config import RunConfig
-from sweep.data.device import ImageData
+from sweep.data.interface import TrainingData
 from sweep.measures.config import MeasureConfig
 from sweep.measures.form import (
     Columns,
@@ -30,7 +30,7 @@ DEFAULT_BATCHING = Batching()
 def measure(
     state: Mapping[str, Any],
     run: RunConfig,
-    data: ImageData,
+    data: TrainingData,
     device: torch.device,
     config: MeasureConfig,
     batching: Batching = DEFAULT_BATCHING,
@@ -54,7 +54,7 @@ def measure(
     latent = materialise(initial, trained, quantized=False)
     raw = Form("raw", initial, materialise(initial, trained))
     folded = Form("folded", fold(initial), fold(raw.trained))
-    images = training_images(data, stop)
+    images = training_images(data, config.train_images, stop)
     columns = _run_columns(trained, latent, raw.trained, images, config, batching)
     for form in (raw, folded):
         found = norm_columns(form)

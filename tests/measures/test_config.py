@@ -34,7 +34,7 @@ OTHER = {
     "magnitude_eps": 0.1, "ascent": "l2", "ascent_steps": 3, "ascent_share": 0.2, "ascent_images": 3,
     "log_argument": "paper", "delta": 0.1, "curvature_images": 3, "hessian_tol": 0.1, "hessian_iterations": 3,
     "hessian_shift": -2, "linf_radii": [0.1], "linf_dimensions": 3, "linf_iterations": 3, "regularizer_images": 3,
-    "landscape_points": 3, "precision": "tf32",
+    "landscape_points": 3, "precision": "tf32", "train_images": 500,
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_all_settings_are_tested() -> None:
 
 def test_the_id_is_that_of_every_field_but_later_ones_at_what_changes_nothing() -> None:
     assert set(json.loads(canonical_json(MeasureConfig()))) == set(MEASURE_FIELDS) - set(UNLESS)
-    other = json.loads(canonical_json(MeasureConfig(precision="tf32")))
+    other = json.loads(canonical_json(MeasureConfig(precision="tf32", train_images=5)))
     assert set(other) == set(MEASURE_FIELDS) and other["precision"] == "tf32"
 
 

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from sweep.config import STEP_SIZES, RunConfig
+from sweep.data import load_files
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
+from sweep.data.streamed import StreamedData
 from sweep.measures.bounds import Bounds
 from sweep.measures.config import BOUNDS, SCALES, make_measure_config
 from sweep.measures.measure import measure
@@ -20,6 +22,7 @@ from sweep.schema import MEASURES
 from sweep.training.evaluate import evaluate
 from sweep.training.plain import TrainOptions, initial_model, train
 from tests.conftest import tiny_run
+from tests.data.files_of import write_photographs
 
 CPU = torch.device("cpu")
 FAST = {
@@ -211,3 +214,16 @@ def test_any_quantizer_is_measured_as_it_was_evaluated(
     learns_step_sizes = quantizer["quantizer"] in STEP_SIZES
     assert (row["quantization_error"] is not None) == learns_step_sizes == bool(row["step_sizes"])
     assert (row["regularizer_uniform"] is not None) == (learns_step_sizes and "act_bits" not in quantizer)
+
+
+def test_a_part_of_the_images_in_memory_or_decoded_for_it(kept: dict[int, Any], tmp_path: Path) -> None:
+    row = measured(kept, 2, train_images=150)
+    assert row["train_size"] == 150 and row["raw_train_loss"] != measured(kept, 2)["raw_train_loss"]
+    files = load_files(write_photographs(tmp_path / "photographs"))
+    run = tiny_run(augmentation="file_crop_flip", train_subset=0, test_subset=0, batch_size=8, epochs=3)
+    data, path = StreamedData(files, run, CPU, workers=0), tmp_path / "w.pt"
+    trained = train(run, data, CPU, TrainOptions(code="test", weights=path))
+    state = torch.load(path, weights_only=True)
+    whole, part = (measure(state, run, data, CPU, make_measure_config(FAST | {"train_images": n})) for n in (24, 10))
+    assert whole["raw_train_loss"] == pytest.approx(trained["train_loss"], rel=1e-5)
+    assert (whole["train_size"], part["train_size"]) == (24, 10)
