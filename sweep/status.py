@@ -38,7 +38,8 @@ def main() -> None:
     try:
         watch(given, _seconds(given["watch"]))
     except KeyboardInterrupt:
-        print()
+        if given["format"] == "terminal":  # after the ^C; a blank line is no JSON
+            print()
 
 
 def _seconds(text: str) -> float:

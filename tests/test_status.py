@@ -102,12 +102,15 @@ def test_watch_ends_with_the_sweep(
     assert slept == [2.5, 2.5] and [look["finished"] for look in looks] == [2, 3, 4]
 
 
-def test_ctrl_c_ends_a_watch(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_a_watch(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sweep.status.time.sleep", interrupt)
-    run_main(monkeypatch, f"results_dir={results}", "watch=1")
+    run_main(monkeypatch, f"results_dir={results}", "watch=1", "format=json")
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 @pytest.mark.parametrize("given", ["watch=-1", "watch=soon", "watch=inf", "format=yaml"])

@@ -7,33 +7,20 @@ import pytest
 
 from sweep.checks import ConfigError
 from sweep.config import RunConfig
-from sweep.cost import DataFacts
-from sweep.plan import make_plan
-from sweep.rows import measures_store, rows_store
+from sweep.rows import measures_store
 from sweep.studies import study_table_of
 from sweep.tables.select import planned_and_stored, with_measures
 from sweep.tables.studies import study_table
 from sweep.tables.studies_display import study_formats
-from tests.conftest import DIGITS, tiny_run
+from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
-from tests.rows_of import row_of
+from tests.tables.test_generalization import store_sweep
 
-CIFAR_100 = DataFacts(50_000, 10_000, 3, 32, 32, 100)
 NETWORK = {"dataset": "cifar100", "model": "cifar_resnet18", "base_width": 64}
 
 
 def tempered(**changes: object) -> RunConfig:
     return tiny_run(**NETWORK, quantizer="noise_tempering", tempering_k=50.0, **changes)
-
-
-def store_study(results_dir: Path, study: str, runs: dict[RunConfig, dict[str, object] | None]) -> None:
-    plan = make_plan(study, [(run, DIGITS) for run in runs], {"cifar100": CIFAR_100}, [], "today", "cpu")
-    folder = results_dir / "sweeps" / plan.sweep_id
-    folder.mkdir(parents=True)
-    plan.write(folder / "plan.parquet")
-    for run, changes in runs.items():
-        if changes is not None:
-            rows_store(results_dir).write(run.run_id, [row_of(run, **changes)])
 
 
 def table_of(results_dir: Path, study: str) -> pd.DataFrame:
@@ -44,9 +31,8 @@ def table_of(results_dir: Path, study: str) -> pd.DataFrame:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    store_study(
+    store_sweep(
         tmp_path,
-        "tempering_table4",
         {
             tiny_run(**NETWORK, bits=32): {"test_acc": 0.75},
             tempered(bits=2, tempering_c=0.1, seed=0): {"test_acc": 0.5},
@@ -54,8 +40,9 @@ def results(tmp_path: Path) -> Path:
             tempered(bits=2, tempering_c=0.1, seed=2): {"status": "diverged", "test_acc": None},
             tempered(bits=2, tempering_c=0.4, seed=0): None,
         },
+        "tempering_table4",
     )
-    store_study(tmp_path, "other", {tiny_run(**NETWORK, bits=4): {"test_acc": 0.25}})
+    store_sweep(tmp_path, {tiny_run(**NETWORK, bits=4): {"test_acc": 0.25}}, "other")
     return tmp_path
 
 
@@ -81,7 +68,7 @@ def test_the_text_says_what_is_missing_and_where_published_numbers_are(results: 
 
 def test_measured_metrics_are_taken_at_their_radius(tmp_path: Path) -> None:
     run = tempered(bits=2, tempering_c=0.2)
-    store_study(tmp_path, "tempering_table3", {run: {}})
+    store_sweep(tmp_path, {run: {}}, "tempering_table3")
     spec = study_table_of("tempering_table3")
     unmeasured = table_of(tmp_path, "tempering_table3")
     assert "not measured: sharpness rho=0.001" in study_formats(spec)["markdown"](unmeasured)

@@ -80,4 +80,6 @@ def test_after_a_quantized_step_every_weight_has_at_most_2_to_the_b_levels(name:
 
 @pytest.mark.parametrize("name", ["cifar_resnet18", "cifar_resnet50", "resnet20", "wide_resnet", "mobilenet_v1"])
 def test_networks_for_small_images_take_grey_digits(name: str) -> None:
-    trained(tiny_run(model=name, bits=4, **ONE_STEP, **SIZE.get(name, {})), side=8, channels=1)
+    training = trained(tiny_run(model=name, bits=4, **ONE_STEP, **SIZE.get(name, {})), side=8, channels=1)
+    first = next(module for module in training.model.modules() if isinstance(module, nn.Conv2d))
+    assert first.in_channels == 1 and not training.progress.diverged

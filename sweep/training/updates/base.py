@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # of images (B, H, W, C) uint8 and labels (B,): the mean over the batch
+Loss = Callable[[Tensor, Tensor], Tensor]  # of images (B, H, W, C) uint8 and their targets (B, ...): the mean
 Update = Callable[[Loss, Tensor, Tensor], Tensor]  # returns the loss before the step, detached
 
 

@@ -169,10 +169,13 @@ def test_no_step_asks_a_tensor_for_its_value(
 
     training = after(1, digit_arrays, **RULES[name], **TEMPERING)  # optimizers may ask at their first step
     images, labels = training.data.train.images[:64], training.data.train.labels[:64]
-    for asking in ("item", "tolist", "numpy", "__bool__", "__float__", "__int__"):
-        monkeypatch.setattr(torch.Tensor, asking, refuse)
-    for step in (1, 2, 3):
-        training.updates.at(step)(lambda x, y: loss_of(training, x, y), images, labels)
+    before = [parameter.clone() for parameter in training.model.parameters()]
+    with monkeypatch.context() as patched:
+        for asking in ("item", "tolist", "numpy", "__bool__", "__float__", "__int__"):
+            patched.setattr(torch.Tensor, asking, refuse)
+        for step in (1, 2, 3):
+            training.updates.at(step)(lambda x, y: loss_of(training, x, y), images, labels)
+    assert not all(torch.equal(one, other) for one, other in zip(before, training.model.parameters(), strict=True))
 
 
 def test_an_overflow_of_fp16_is_skipped_and_not_kept(digit_arrays: ImageArrays) -> None:
