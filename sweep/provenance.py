@@ -1,6 +1,7 @@
 """Which code made a number: fingerprint of the source files that decide it, git commit, versions."""
 
 import hashlib
+import os
 import platform
 import subprocess
 from functools import cache
@@ -44,7 +45,26 @@ def versions() -> dict[str, Any]:
         "torch_version": metadata.version("torch"),
         "cuda_version": torch.version.cuda or "",
         "host": platform.node(),
+        "cpu_capability": cpu_capability(),
     }
+
+
+def cpu_capability() -> str:
+    """The vector instructions that torch takes on this CPU, such as AVX2, and to which oneDNN is held, if it is."""
+    import torch
+
+    capability: str = torch.backends.cpu.get_cpu_capability()
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return f"{capability} (oneDNN {limit.upper()})" if limit else capability
+
+
+@cache
+def cpu_model() -> str:
+    """As the system names it."""
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def git_state(folder: Path) -> tuple[str, bool]:

@@ -58,6 +58,7 @@ _TIME = pa.timestamp("us", tz="UTC")
 
 _CIRCUMSTANCES = (
     Column("device", _S, "cpu, or the name of the GPU"),
+    Column("cpu_capability", _S, "vector instructions that torch took on the CPU, and oneDNN's limit; null: older row"),
     Column("threads", _I, "CPU threads of the worker"),
     Column("error", _S, "trace of a failure"),
     Column("code", _S, "sha256 of the source files that decide the numbers; a row of other code is stale"),

@@ -69,7 +69,8 @@ def test_every_run_gets_a_row_per_condition(results: Path, distort, capsys: pyte
     assert set(rows["corruption_constants"]) == {"imagenet-c at 4 times the side, pixelate at 1"}
     assert rows["corruption_package"].str.startswith("imagecorruptions-imaug ").all()
     assert (rows["distorted_loss"] > 0).all() and rows["distorted_acc"].between(0, 1).all()
-    assert not rows[["code", "torch_version", "device", "host", "seconds", "started_at"]].isna().any(axis=None)
+    recorded = ["code", "torch_version", "device", "cpu_capability", "host", "seconds", "started_at"]
+    assert not rows[recorded].isna().any(axis=None)
     (sweep,) = [each for each in find_sweeps(results, "") if len(each.runs()) == 20]
     assert "finished" in describe_status(sweep) and (sweep.runs()["status"] == "finished").all()
 

@@ -98,7 +98,8 @@ def test_finished_runs_are_measured_and_the_others_named(first: tuple[Path, str]
         linf_iterations=1, linf_dimensions=3, curvature_images=50, regularizer_images=10,
     )  # fmt: skip
     assert set(table["measure_id"]) == {config.options_id}
-    assert not table[["code", "torch_version", "device", "host", "seconds", "started_at"]].isna().any(axis=None)
+    recorded = ["code", "torch_version", "device", "cpu_capability", "host", "seconds", "started_at"]
+    assert not table[recorded].isna().any(axis=None)
     plans = {path: set(pd.read_parquet(path)["task_id"]) for path in results_dir.glob("sweeps/*/plan.parquet")}
     (plan,) = [path for path, ids in plans.items() if ids == set(table["task_id"])]
     (sweep,) = find_sweeps(results_dir, plan.parent.name)

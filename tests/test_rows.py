@@ -134,6 +134,21 @@ def test_compaction_completes_rows_of_an_earlier_version(store: Store) -> None:
     assert pd.read_parquet(store.path)["pact_alpha"].tolist() == [0.0] * len(RUNS)
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_rows_from_before_a_circumstance_was_recorded_have_a_null_there(compacted: bool, store: Store) -> None:
+    """And are read, replaced and merged beside others."""
+    older, replaced = (store.path / f"{run.run_id}.parquet" for run in RUNS[:2])
+    for path in (older, replaced):
+        pq.write_table(pq.read_table(path).drop_columns(["cpu_capability"]), path)
+    for run in RUNS[1:]:
+        store.write(run.run_id, [row_of(run, cpu_capability="AVX2")])
+    if compacted:
+        compact_all(store.results_dir)
+        assert pd.read_parquet(store.path)["cpu_capability"].isna().sum() == 1
+    found = {row["run_id"]: row["cpu_capability"] for row in store.read().to_pylist()}
+    assert found == {run.run_id: "AVX2" for run in RUNS[1:]} | {RUNS[0].run_id: None}
+
+
 def test_a_plan_of_an_earlier_version_reads_as_today_s(store: Store) -> None:
     path = store.results_dir / "sweeps" / "s" / "plan.parquet"
     path.parent.mkdir(parents=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from sweep import PROJECT
@@ -233,6 +234,18 @@ def test_a_larger_sweep_trains_only_what_is_missing(undisturbed: Path, tmp_path:
     done = run(*[a.replace("seed=0,1", "seed=0,1,2") for a in SWEEP], f"results_dir={copy}")
     assert "4 of 4 runs done" in done.stdout
     assert [row for row in computed(copy) if row["seed"] < 2] == computed(undisturbed)
+
+
+def test_results_without_a_later_column_are_extended(undisturbed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "r"
+    shutil.copytree(undisturbed, copy, symlinks=True)
+    for path in (copy / "rows").glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["cpu_capability"]), path)
+    assert "nothing to do: every run has its row" in run(*SWEEP, f"results_dir={copy}").stdout
+    done = run(*[a.replace("seed=0,1", "seed=0,1,2") for a in SWEEP], f"results_dir={copy}")
+    assert "4 of 4 runs done" in done.stdout, done.stdout + done.stderr
+    rows = rows_store(copy).read().to_pandas()
+    assert (rows["cpu_capability"].notna() == (rows["seed"] == 2)).all()
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

@@ -111,7 +111,7 @@ def improvements(runs: pd.DataFrame, distortions: pd.DataFrame) -> Table:
     )
 
 
-_PROVENANCE = ("qsweep_version", "torch_version", "cuda_version", "commit", "dirty", "code", "host")
+_PROVENANCE = ("qsweep_version", "torch_version", "cuda_version", "commit", "dirty", "code", "host", "cpu_capability")
 
 
 def provenance(runs: pd.DataFrame) -> Table:
