@@ -77,19 +77,21 @@ class _Worker:
 
     def _do(self, tasks: Sequence[Task]) -> None:
         """Together. Where that raises, what is left is tried again in halves; a task that raises alone has failed."""
+        if not tasks:
+            return
         opened = {task.task_id: task for task in tasks}
         started_at = datetime.datetime.now(datetime.UTC)
         try:
             for task, result in self._results([self._start(task) for task in tasks]):
-                del opened[task.task_id]
                 if result is not None:
                     commit(task, self.pack, result, started_at)
                     self._end(task, str(result["status"]), seconds=result["seconds"])
+                del opened[task.task_id]  # not before its row is written: that can raise, too
             return
         except Exception as error:
             trace, last_line = traceback.format_exc(), traceback.format_exception_only(error)[-1].strip()
         print(trace, flush=True)
-        left = list(opened.values())
+        left = self._without_rows(list(opened.values()))
         if len(left) == 1:
             commit_failure(left[0], self.pack, trace, started_at)
             self._end(left[0], FAILED, error=last_line)
