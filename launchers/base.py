@@ -12,6 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from launchers.causes import in_words
 from launchers.packs import Pack
 from launchers.progress import Tally
 from sweep.checks import ConfigError
@@ -72,6 +73,11 @@ class Ended:
     pack: Pack
     cause: str  # what it ended of, if runs of it are left
     log: Path
+    signal: str = ""  # of a crash
+
+    @property
+    def reason(self) -> str:
+        return in_words(self.cause, self.signal)
 
 
 class PackExecutor(Protocol):

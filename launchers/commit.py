@@ -41,10 +41,15 @@ def commit(task: Task, pack: Pack, result: dict[str, Any], started_at: datetime.
     checkpoint_path(results_dir, task.task_id).unlink(missing_ok=True)
 
 
-def commit_failure(task: Task, pack: Pack, trace: str, started_at: datetime.datetime) -> None:
-    """A failed row, unless the task has a row of other code: a result is never replaced by a failure."""
+def commit_failure(
+    task: Task, pack: Pack, trace: str, started_at: datetime.datetime, worker: dict[str, Any] | None = None
+) -> None:
+    """A failed row, unless the task has a row of other code: a result is never replaced by a failure.
+
+    `worker` has columns of a worker that is gone: its host, CPU and versions instead of this process's.
+    """
     if not task.has_row:
-        row = _columns(task, pack, started_at) | {"status": "failed", "error": trace}
+        row = _columns(task, pack, started_at) | (worker or {}) | {"status": "failed", "error": trace}
         _write(task, Path(pack.settings.results_dir), row)
 
 

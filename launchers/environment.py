@@ -12,7 +12,11 @@ MALLOC = {
 }
 
 
-def set_malloc() -> None:
+# Python writes to the log by which signal a worker crashes, and where: launchers/crashes.py reads it.
+FAULT_HANDLER = {"PYTHONFAULTHANDLER": "1"}
+
+
+def set_for_workers() -> None:
     """In this process's environment, for its children; what is set already stays."""
-    for name, value in MALLOC.items():
+    for name, value in (MALLOC | FAULT_HANDLER).items():
         os.environ.setdefault(name, value)

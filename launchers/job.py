@@ -18,6 +18,7 @@ from launchers.packs import Pack, Task
 from launchers.slurm import node as slurm_node
 from launchers.stops import PruneRequest, StopRequest, prune_path
 from launchers.work import KINDS_OF_WORK
+from sweep import provenance
 
 FAILED_EXIT = 1
 
@@ -103,7 +104,8 @@ class _Worker:
     def _start(self, task: Task) -> Task:
         attempt = task.attempt + self._starts[task.task_id]
         self._starts[task.task_id] += 1
-        record(self.journal, STARTED, task.task_id, attempt=attempt, log=f"{job_id()}_0_log.out")
+        log = f"{job_id()}_0_log.out"
+        record(self.journal, STARTED, task.task_id, attempt=attempt, log=log, **provenance.machine())
         return dataclasses.replace(task, attempt=attempt)
 
     def _end(self, task: Task, event: str, **details: Any) -> None:

@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from launchers.arrays import array_limit, describe_arrays, memory_bytes
 from launchers.base import Ended, Listener, PackExecutor
-from launchers.causes import CANCELLED, KILLED, OUT_OF_MEMORY, limit_of
+from launchers.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
 from launchers.commit import commit_failure
+from launchers.crashes import end_of
 from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
 from launchers.packs import Pack, Task, split_into_packs
 from launchers.progress import Display, Tally
@@ -23,8 +25,8 @@ from sweep.settings import Settings
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_PER_BUSY = 9.0  # of the time: a thousand journals on a shared file system are not asked five times a second
-LOG_LINES = 20
 COMPACT_EVERY_RUNS = 1000
+WORKER = ("host", "cpu", "cpu_capability", "torch_version", "qsweep_version")  # what a started run says of it
 
 
 class Launch:
@@ -122,7 +124,8 @@ class Launch:
     def _replace(self, active: "_ActivePack", end: Ended) -> None:
         """Submits again what a dead worker left, unless its cause has been tried often enough.
 
-        Nobody knows at which of an array's runs it was killed: halves find out, and only a lone run counts a death.
+        Nobody knows at which of an array's runs it was killed, or crashed: halves find out, and only a lone run counts
+        a death.
         """
         left = active.left
         if end.cause == CANCELLED:
@@ -130,18 +133,19 @@ class Launch:
             self.tally.give_up(task.task_id for task in left)
             return
         at_work = [task for task in left if active.has_started(task)]
-        if len(at_work) > 1 and end.cause in (KILLED, OUT_OF_MEMORY):
+        if len(at_work) > 1 and end.cause in (KILLED, CRASHED, OUT_OF_MEMORY):
             self._display.say(
-                f"a worker ended in an array of {len(at_work)}: {end.cause}; in halves now; log: {end.log}"
+                f"a worker ended in an array of {len(at_work)}: {_reason(active, end)}; in halves now; log: {end.log}"
             )
             self._submit_parts(active, (left[: len(left) // 2], left[len(left) // 2 :]))
             return
         culprit = left[0]  # tasks run in order: it was at this one, or died before it
         self._history.deaths[culprit.task_id, end.cause] += 1
         deaths, limit = self._history.deaths[culprit.task_id, end.cause], limit_of(end.cause, self._settings)
-        record(active.path, DIED, culprit.task_id, cause=end.cause)
+        record(active.path, DIED, culprit.task_id, cause=end.cause, signal=end.signal)
         count = f"{deaths} of at most {limit} times"
-        self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {end.cause}, {count}; log: {end.log}")
+        reason = _reason(active, end)
+        self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {reason}, {count}; log: {end.log}")
         if deaths >= limit:
             self._give_up(culprit, active, end)
             left = left[1:]
@@ -155,8 +159,9 @@ class Launch:
         self._submit([self.make_pack(f"{active.pack.pack_id}r{i}", part) for i, part in enumerate(again) if part])
 
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
-        error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {end.cause}"
-        commit_failure(task, active.pack, f"{error}; end of {end.log}:\n{_log_end(end.log)}", _now())
+        error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {_reason(active, end)}"
+        trace = f"{error}; end of {end.log} at run {task.run_id[:12]}:\n{end_of(end.log)}"
+        commit_failure(task, active.pack, trace, _now(), active.worker)
         record(active.path, FAILED, task.task_id, error=error, cause=end.cause)
         self.tally.add(FAILED, task.task_id, error)
 
@@ -178,11 +183,13 @@ class _ActivePack:
         self.journal = JournalReader(self.path)
         self._left = {task.task_id: task for task in pack.tasks}
         self._starts: dict[str, int] = {}
+        self.worker: dict[str, Any] = {}  # its host, CPU and versions, once it has started a run
 
     def note(self, event: dict[str, object]) -> None:
         task_id = str(event["task_id"])
         if event["event"] == STARTED:
             self._starts[task_id] = self._starts.get(task_id, 0) + 1
+            self.worker = {name: event[name] for name in WORKER if name in event}
         elif event["event"] in ENDS:
             self._left.pop(task_id, None)
 
@@ -197,9 +204,15 @@ class _ActivePack:
         return self._starts.get(task.task_id, 0)
 
 
-def _log_end(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    return "\n".join(lines[-LOG_LINES:])
+def _reason(active: _ActivePack, end: Ended) -> str:
+    """Why a worker ended; of a crash also on what, since another CPU or version may not crash."""
+    if end.cause != CRASHED:
+        return end.reason
+    worker = active.worker
+    if "cpu" not in worker:
+        return f"{end.reason} on a CPU that it had not recorded"
+    versions = f"torch {worker['torch_version']}, qsweep {worker['qsweep_version']}"
+    return f"{end.reason} on {worker['cpu']} ({worker['cpu_capability']}) with {versions}"
 
 
 def _raise_interrupt(number: int, frame: object) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import submitit
 
 from launchers.base import Ended, Listener, PlanLauncher
-from launchers.causes import KILLED
-from launchers.environment import set_malloc
+from launchers.causes import CRASHED, KILLED
+from launchers.crashes import crash_signal
+from launchers.environment import set_for_workers
 from launchers.hardware import cores, visible_gpus
 from launchers.job import run_pack
 from launchers.journal import History, JournalReader, journal_path
@@ -91,7 +92,8 @@ class LocalExecutor:
             if worker.ended():
                 del self._workers[slot]
                 self._free.append(slot)
-                found.append(Ended(worker.pack, KILLED, worker.log))
+                crash = crash_signal(worker.log)
+                found.append(Ended(worker.pack, CRASHED if crash else KILLED, worker.log, crash))
         while self._free and self._waiting:
             slot = self._free.pop()
             self._workers[slot] = _Worker(self._waiting.popleft(), self._gpus_of(slot))
@@ -163,7 +165,7 @@ def _worker_environment(threads: int) -> Iterator[None]:
     before = dict(os.environ)
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    set_malloc()
+    set_for_workers()
     try:
         yield
     finally:

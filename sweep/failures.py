@@ -1,12 +1,10 @@
 """`python -m sweep.failures results_dir=DIR [sweep=ID]`: what failed, by cause, and what the failed runs share."""
 
-from collections import Counter
 from pathlib import Path
 
-from launchers.journal import DIED
 from sweep.cli import run_command
 from sweep.clusters import clusters
-from sweep.observe import Sweep, show_sweeps
+from sweep.observe import Sweep, describe_deaths, show_sweeps
 
 SHOWN_RUNS = 5
 
@@ -20,11 +18,8 @@ def describe(sweep: Sweep) -> str:
         logs = _logs(sweep)
         for _, run in cluster.runs.head(SHOWN_RUNS).iterrows():
             lines.append(f"  {run['run_id'][:12]}  {logs.get(run['task_id'], '')}")
-    deaths = Counter(event["cause"] for event in sweep.events() if event["event"] == DIED)
-    if deaths:
-        causes = ", ".join(f"{count} {cause}" for cause, count in deaths.most_common())
-        lines += ["", f"workers that ended before their runs, and were tried again: {causes}"]
-    return "\n".join(lines)
+    deaths = describe_deaths(sweep.deaths())
+    return "\n".join(lines + (["", deaths] if deaths else []))
 
 
 def _logs(sweep: Sweep) -> dict[str, Path]:

@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +10,7 @@ from typing import Any, cast
 import pandas as pd
 import pyarrow.parquet as pq
 
+from launchers.causes import in_words
 from launchers.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
 from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
@@ -62,6 +63,13 @@ class Sweep:
         ]
         return sorted(events, key=lambda event: event["at"])
 
+    def deaths(self) -> dict[str, int]:
+        """How often a worker ended before its runs, by cause, the most frequent first."""
+        found = Counter(
+            in_words(event["cause"], event.get("signal", "")) for event in self.events() if event["event"] == DIED
+        )
+        return dict(found.most_common())
+
     def ledger(self) -> Ledger:
         return Ledger(self.folder)
 
@@ -87,6 +95,12 @@ def scheduler_states(sweep: Sweep) -> Counter[str]:
     live, _ = sweep.ledger().open()
     states = queue(sorted({entry.name for entry in live})) if live else {}
     return Counter(states[entry.key].state if entry.key in states else "GONE" for entry in live)
+
+
+def describe_deaths(deaths: Mapping[str, int]) -> str:
+    """`Sweep.deaths` as a line; empty for none."""
+    causes = ", ".join(f"{count} {cause}" for cause, count in deaths.items())
+    return f"workers that ended before their runs, and were tried again: {causes}" if causes else ""
 
 
 def show_sweeps(describe: Callable[[Sweep], str]) -> None:

@@ -67,6 +67,13 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+@cache
+def machine() -> dict[str, Any]:
+    """What a crash may depend on, as workers say it when they start a run."""
+    kept = ("cpu_capability", "torch_version", "qsweep_version")
+    return {"cpu": cpu_model(), **{name: versions()[name] for name in kept}}
+
+
 def git_state(folder: Path) -> tuple[str, bool]:
     """Commit of the checkout at `folder` and whether it has uncommitted changes; ("", False) if it is none."""
     if not (folder / ".git").exists():

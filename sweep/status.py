@@ -19,7 +19,7 @@ from sweep.cli import parse_arguments, run_command
 from sweep.clusters import clusters
 from sweep.config import RUN_FIELDS
 from sweep.hours import KINDS, device_kind, hours
-from sweep.observe import Sweep, find_sweeps, running, scheduler_states
+from sweep.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
 from sweep.terminal import duration, render
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
@@ -90,6 +90,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
             {"error": one.message, "runs": one.runs["run_id"].tolist(), "share": one.shared.values}
             for one in clusters(runs)
         ],
+        "deaths": sweep.deaths(),
         **_tasks(sweep),
     }
 
@@ -149,6 +150,8 @@ def text_of(found: dict[str, Any]) -> str:
     lines += [f"{len(one['runs'])} x {one['error']}: {_shared(one['share'])}" for one in found["failures"]]
     if found["failures"]:
         lines.append(f"{found['runs']['failed']} failed: python -m sweep.failures {place}")
+    if found["deaths"]:
+        lines.append(describe_deaths(found["deaths"]))
     if found["slurm"]:
         states = Counter(found["slurm"]).most_common()
         lines.append(f"tasks in SLURM: {', '.join(f'{count} {state.lower()}' for state, count in states)}")

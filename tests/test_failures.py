@@ -12,6 +12,7 @@ from sweep.failures import describe
 from sweep.observe import find_sweeps, running
 from sweep.rows import rows_store
 from sweep.status import describe as status
+from sweep.status import facts
 from tests.conftest import tiny_run
 from tests.rows_of import row_of
 from tests.tables.test_generalization import store_sweep
@@ -77,6 +78,17 @@ def test_clusters_and_what_they_share(results: Path) -> None:
     assert "3 x ValueError: bad value" in text
     assert "all runs with bits=2 and optimizer=rmsprop" in text
     assert "were tried again: 1 preempted" in text
+
+
+def test_crashes_are_named_by_their_signal(results: Path) -> None:
+    (sweep,) = find_sweeps(results, "")
+    journal = journal_path(sweep.folder, "p")
+    for signal in ("SIGSEGV", "SIGABRT", "SIGSEGV"):
+        record(journal, DIED, tiny_run().run_id, cause="crashed", signal=signal)
+    expected = {"crashed by SIGSEGV": 2, "preempted": 1, "crashed by SIGABRT": 1}
+    assert sweep.deaths() == facts(sweep)["deaths"] == expected
+    shown = "were tried again: 2 crashed by SIGSEGV, 1 preempted, 1 crashed by SIGABRT"
+    assert shown in describe(sweep) and shown in status(sweep)
 
 
 def test_some_of_the_runs_with_a_value(results: Path) -> None:

@@ -50,7 +50,7 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     run_main(monkeypatch, f"results_dir={results}", "format=json")
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert sorted(sweep) == [
-        "axes", "bits", "failures", "hours", "results_dir", "runs", "runs_per_hour", "seconds_left", "slurm",
+        "axes", "bits", "deaths", "failures", "hours", "results_dir", "runs", "runs_per_hour", "seconds_left", "slurm",
         "slurm_error", "sweep",
     ]  # fmt: skip
     assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}

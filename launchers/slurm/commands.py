@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from launchers.environment import set_malloc
+from launchers.crashes import signal_name
+from launchers.environment import set_for_workers
 
 TIMEOUT_S = 60.0
 # slurmctld is busy, restarting or frozen: what was asked may or may not have been done.
@@ -45,7 +46,7 @@ def error_of(message: str) -> Exception:
 
 @contextmanager
 def submission_environment(project: str) -> Iterator[None]:
-    """For workers: with our package and malloc's settings.
+    """For workers: with our package, malloc's settings and the fault handler.
 
     Without the SLURM_ and SBATCH_ variables of a job that we may be in: sbatch would obey them.
     """
@@ -55,7 +56,7 @@ def submission_environment(project: str) -> Iterator[None]:
             del os.environ[name]
     paths = [project, *before.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
-    set_malloc()
+    set_for_workers()
     try:
         yield
     finally:
@@ -124,3 +125,23 @@ def was_out_of_memory(task: str) -> bool:
     except (Refused, ClusterUnavailable, FileNotFoundError):
         return False
     return "OUT_OF_MEMORY" in listed
+
+
+def crash_signal(task: str) -> str:
+    """The signal by which a task that is over crashed, by its name; empty where it did not, or SLURM does not know."""
+    for command in (
+        ("scontrol", "--details", "show", "job", task),
+        ("sacct", "--noheader", "--parsable2", f"--jobs={task}", "--format=ExitCode,DerivedExitCode"),
+    ):
+        try:
+            return _crash_in(run(*command))
+        except (Refused, ClusterUnavailable, SubmitLimit, FileNotFoundError):  # forgotten by slurmctld; no accounting
+            continue
+    return ""
+
+
+def _crash_in(listed: str) -> str:
+    """`listed` holds exit codes as CODE:SIGNAL; the code of a shell is 128 + the signal of its command."""
+    found = re.findall(r"(?:^|[=|])(\d+):(\d+)\b", listed, re.MULTILINE)
+    names = (signal_name(int(number) or int(code) - 128) for code, number in found)
+    return next(filter(None, names), "")

@@ -12,7 +12,8 @@ import submitit
 from submitit.core.utils import FailedJobError
 
 from launchers.base import Ended
-from launchers.causes import CANCELLED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
+from launchers.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
+from launchers.crashes import crash_signal
 from launchers.job import run_pack
 from launchers.journal import STOPPED, JournalReader, journal_path
 from launchers.packs import Pack, Task
@@ -176,7 +177,14 @@ class SlurmExecutor:
             return []
         self._submit_waiting()
         found = [self._packs[pack_id] for pack_id in self._submitted if self._is_over(pack_id)]
-        return [Ended(pack, self._cause(pack), self._log(pack)) for pack in found]
+        return [self._end_of(pack) for pack in found]
+
+    def _end_of(self, pack: Pack) -> Ended:
+        cause, log = self._cause(pack), self._log(pack)
+        signal = ""
+        if cause == KILLED:  # the log tells; SLURM does where it was lost
+            signal = crash_signal(log) or commands.crash_signal(self._submitted[pack.pack_id].task)
+        return Ended(pack, CRASHED if signal else cause, log, signal)
 
     def _ask_queue(self) -> bool:
         names = sorted({entry.name for entry in self._submitted.values()} | self._withdrawn)

@@ -6,20 +6,21 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from launchers.environment import MALLOC
+from launchers.environment import FAULT_HANDLER, MALLOC
 from launchers.local import _worker_environment
 from launchers.slurm.commands import submission_environment
 
 
 @pytest.mark.parametrize("environment", [lambda: _worker_environment(2), lambda: submission_environment("/here")])
-def test_mallocs_thresholds_are_raised_for_workers_only(
+def test_mallocs_thresholds_and_the_fault_handler_are_for_workers_only(
     environment: Callable[[], AbstractContextManager[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in MALLOC:
+    ours = MALLOC | FAULT_HANDLER
+    for name in ours:
         monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
     with environment():
-        assert {name: os.environ[name] for name in MALLOC} == MALLOC
+        assert {name: os.environ[name] for name in ours} == ours
     assert dict(os.environ) == before
 
 

@@ -17,6 +17,9 @@ from sweep.rows import rows_store
 from sweep.settings import Settings
 from tests.launchers.test_packs import tasks
 
+WORKER = {"cpu": "EPYC", "cpu_capability": "AVX2", "torch_version": "2.13.0", "qsweep_version": "0.1"}
+REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0, qsweep 0.1"}
+
 
 class Pretence:
     """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs."""
@@ -38,9 +41,11 @@ class Pretence:
         for pack in self._new:
             journal = journal_path(self._sweep_dir, pack.pack_id)
             for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
-                record(journal, STARTED, task.run_id)
+                record(journal, STARTED, task.run_id, **WORKER)
             if self._script:
-                found.append(Ended(pack, self._script.pop(0), self._sweep_dir / "log"))
+                cause = self._script.pop(0)
+                crash = "SIGSEGV" if cause == causes.CRASHED else ""
+                found.append(Ended(pack, cause, self._sweep_dir / "log", crash))
             else:
                 for task in pack.tasks:
                     record(journal, "finished", task.run_id)
@@ -79,7 +84,7 @@ def statuses(tmp_path: Path) -> list[str]:
     return store.read()["status"].to_pylist() if store.path.exists() else []
 
 
-@pytest.mark.parametrize("cause", [causes.KILLED, causes.TIMED_OUT, causes.PREEMPTED, causes.NODE_LOST])
+@pytest.mark.parametrize("cause", [causes.KILLED, causes.CRASHED, causes.TIMED_OUT, causes.PREEMPTED, causes.NODE_LOST])
 def test_what_is_left_is_submitted_again_with_the_next_attempt(cause: str, tmp_path: Path) -> None:
     tally, executor = follow(tmp_path, [cause])
     assert executor.submitted == [[0, 1, 2], [0, 1, 2]]
@@ -92,7 +97,7 @@ def test_a_run_that_needs_much_memory_comes_back_alone(tmp_path: Path) -> None:
     assert executor.submitted == [[0, 1, 2], [0], [1, 2]]
 
 
-@pytest.mark.parametrize("cause", [causes.KILLED, causes.OUT_OF_MEMORY])
+@pytest.mark.parametrize("cause", [causes.KILLED, causes.CRASHED, causes.OUT_OF_MEMORY])
 def test_an_array_whose_worker_was_killed_comes_back_in_halves(cause: str, tmp_path: Path) -> None:
     """Only the run that is killed alone counts deaths, until it has failed."""
     tally, executor = follow(tmp_path, [cause] * 3, runs=5, engine="array", max_attempts=1, max_out_of_memory=1)
@@ -100,7 +105,7 @@ def test_an_array_whose_worker_was_killed_comes_back_in_halves(cause: str, tmp_p
     assert executor.attempts == [1, 2, 2, 3, 3, 3, 3]
     assert list(tally.ended.values()) == ["finished"] * 5
     tally, executor = follow(tmp_path / "alone", [cause], runs=1, engine="array", max_attempts=1, max_out_of_memory=1)
-    assert list(tally.errors.values()) == [f"the worker ended 1 times at this run: {cause}"]
+    assert list(tally.errors.values()) == [f"the worker ended 1 times at this run: {REASONS.get(cause, cause)}"]
 
 
 def test_an_array_that_was_preempted_comes_back_whole(tmp_path: Path) -> None:
@@ -113,6 +118,7 @@ def test_an_array_that_was_preempted_comes_back_whole(tmp_path: Path) -> None:
     ("cause", "setting"),
     [
         (causes.KILLED, "max_attempts"),
+        (causes.CRASHED, "max_attempts"),
         (causes.TIMED_OUT, "max_timeouts"),
         (causes.PREEMPTED, "max_preemptions"),
         (causes.NODE_LOST, "max_node_losses"),
@@ -122,12 +128,13 @@ def test_an_array_that_was_preempted_comes_back_whole(tmp_path: Path) -> None:
 def test_each_cause_has_its_limit(cause: str, setting: str, tmp_path: Path) -> None:
     tally, executor = follow(tmp_path, [cause] * 2, runs=1, **{setting: 2})
     assert len(executor.submitted) == 2
-    assert list(tally.errors.values()) == [f"the worker ended 2 times at this run: {cause}"]
+    assert list(tally.errors.values()) == [f"the worker ended 2 times at this run: {REASONS.get(cause, cause)}"]
     assert statuses(tmp_path) == ["failed"]
 
 
 def test_causes_are_counted_apart(tmp_path: Path) -> None:
-    tally, _ = follow(tmp_path, [causes.KILLED, causes.NODE_LOST, causes.KILLED], runs=1, max_attempts=3)
+    script = [causes.KILLED, causes.CRASHED, causes.NODE_LOST, causes.KILLED, causes.CRASHED]
+    tally, _ = follow(tmp_path, script, runs=1, max_attempts=3)
     assert tally.errors == {}
 
 
@@ -135,6 +142,19 @@ def test_a_run_that_is_given_up_does_not_take_the_others_along(tmp_path: Path) -
     tally, executor = follow(tmp_path, [causes.KILLED], max_attempts=1)
     assert executor.submitted == [[0, 1, 2], [1, 2]]
     assert sorted(tally.ended.values()) == ["failed", "finished", "finished"]
+
+
+def test_the_row_of_a_crash_tells_what_of_on_which_cpu_and_where_the_log_is(tmp_path: Path) -> None:
+    log = tmp_path / "sweeps" / "s" / "log"
+    log.parent.mkdir(parents=True)
+    log.write_text("epoch 1\nFatal Python error: Segmentation fault\n\nThread 0x1\n" + "  File ...\n" * 40)
+    follow(tmp_path, [causes.CRASHED], runs=1, max_attempts=1)
+    (row,) = rows_store(tmp_path).read().to_pylist()
+    first, *trace = row["error"].splitlines()
+    place = f"end of {log} at run {row['run_id'][:12]}:"
+    assert first == f"the worker ended 1 times at this run: {REASONS[causes.CRASHED]}; {place}"
+    assert trace == ["Fatal Python error: Segmentation fault", "", "Thread 0x1", *["  File ..."] * 40]
+    assert (row["cpu_capability"], row["torch_version"], row["qsweep_version"]) == ("AVX2", "2.13.0", "0.1")
 
 
 def test_deaths_count_over_launches(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ import pytest
 from launchers.journal import JournalReader
 from tests.cluster.cluster import SlurmCluster
 from tests.cluster.daemon import wait_until
+from tests.launchers.test_crashes import SWEEP as CRASHES
+from tests.launchers.test_crashes import check_crashes, crashing_workers
 from tests.test_measure import FAST, measure, measured
 from tests.test_run import SMALL, computed, curves, run
 
@@ -326,6 +328,14 @@ def test_out_of_memory_is_told_from_other_deaths(env: dict[str, str], tmp_path: 
     assert "4 x the worker ended 1 times at this run: out of memory" in done.stdout
     traces = pd.read_parquet(tmp_path / "r" / "rows")["error"]
     assert all("end of /" in trace and "submitit INFO" in trace for trace in traces)  # the log's last lines
+
+
+@pytest.mark.parametrize("fault_handler", ["1", ""])
+def test_a_crash_is_told_from_a_kill(fault_handler: str, env: dict[str, str], tmp_path: Path) -> None:
+    """Without the fault handler's words in the log by the exit code of the task."""
+    faulty = crashing_workers(tmp_path, **env, PYTHONFAULTHANDLER=fault_handler)
+    done = on_slurm(CRASHES, tmp_path / "r", faulty, *A_PACK_PER_RUN)
+    check_crashes(tmp_path / "r", done, with_trace=bool(fault_handler))
 
 
 def test_a_controller_that_is_frozen_while_we_submit(
