@@ -10,6 +10,9 @@ from sweep.config import DataSource, RunConfig, make_run
 from sweep.data import digits
 from sweep.data.arrays import ImageArrays
 from tests.cluster.cluster import SlurmCluster, install_command, missing_accounting_packages, missing_packages
+from tests.scheduling import pytest_xdist_make_scheduler  # a hook of pytest's
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 DIGITS = DataSource("digits", "digits", "")
 TINY = {
