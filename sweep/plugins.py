@@ -7,6 +7,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.plugin import Plugin
 
 from launchers.local import LocalLauncher
+from launchers.slurm import commands
 from launchers.slurm import launcher as slurm
 from sweep import PROJECT
 from sweep.sweeper import PlanSweeper
@@ -32,9 +33,26 @@ def register_plugins(*sweepers: type[PlanSweeper]) -> None:
 
 
 def with_default_launcher(argv: list[str]) -> list[str]:
-    """`argv` with SLURM as the launcher, where there is one and nothing else was chosen."""
-    if not slurm.is_here() or any(argument.startswith("hydra/launcher=") for argument in argv):
+    """`argv` with SLURM as the launcher, where it answers and nothing else was chosen.
+
+    Where there is sbatch and no answer, says so and that runs are local.
+    """
+    sbatch = None if any(map(chooses_launcher, argv)) else slurm.found_sbatch()
+    if sbatch is None:
+        return argv
+    silence = commands.silence()
+    if silence:
+        print(
+            f"{sbatch} is here, but SLURM does not answer ({silence}): runs are local; "
+            f"hydra/launcher=slurm insists on SLURM, hydra/launcher=local does not ask",
+            file=sys.stderr,  # standard output may be a configuration: --cfg job
+        )
         return argv
     is_override = ["=" in argument and not argument.startswith("-") for argument in argv]
     at = is_override.index(True) if any(is_override) else len(argv)  # Hydra wants all overrides in one place
     return [*argv[:at], "hydra/launcher=slurm", *argv[at:]]
+
+
+def chooses_launcher(argument: str) -> bool:
+    """Whether it is an override of hydra/launcher in any of Hydra's forms; `hydra.launcher.KEY` only sets it up."""
+    return argument.lstrip("+~").partition("=")[0].strip() == "hydra/launcher"

@@ -11,6 +11,7 @@ from launchers.crashes import signal_name
 from launchers.environment import set_for_workers
 
 TIMEOUT_S = 60.0
+PING_TIMEOUT_S = 3.0  # a person waits for it, and other commands give up only after 9 s (measured)
 # slurmctld is busy, restarting or frozen: what was asked may or may not have been done.
 _UNAVAILABLE = re.compile(
     r"Socket timed out|Unable to contact slurm controller|Connection refused|Zero Bytes were transmitted|"
@@ -22,6 +23,7 @@ _LIMIT = re.compile(
     r"MaxJobCount|Slurm temporarily",
     re.IGNORECASE,
 )
+_IS_UP = re.compile(r"\bUP\b")  # Slurmctld(primary) at HOST is UP; one of several is enough
 
 
 class ClusterUnavailable(Exception):
@@ -44,16 +46,18 @@ def error_of(message: str) -> Exception:
     return Refused(message.strip())
 
 
+def clean_environment() -> dict[str, str]:
+    """Without the SLURM_ and SBATCH_ variables of a job that we may be in: SLURM's commands would obey them."""
+    settings = ("SLURM_", "SBATCH_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == "SLURM_CONF"}
+
+
 @contextmanager
 def submission_environment(project: str) -> Iterator[None]:
-    """For workers: with our package, malloc's settings and the fault handler.
-
-    Without the SLURM_ and SBATCH_ variables of a job that we may be in: sbatch would obey them.
-    """
+    """A clean one for workers, with our package, malloc's settings and the fault handler."""
     before = dict(os.environ)
-    for name in before:
-        if name.startswith(("SLURM_", "SBATCH_")) and name != "SLURM_CONF":
-            del os.environ[name]
+    for name in before.keys() - clean_environment().keys():
+        del os.environ[name]
     paths = [project, *before.get("PYTHONPATH", "").split(os.pathsep)]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
     set_for_workers()
@@ -66,13 +70,29 @@ def submission_environment(project: str) -> Iterator[None]:
 
 def run(*command: str) -> str:
     """Standard output of a command; raises one of the errors above."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise ClusterUnavailable(f"{command[0]} did not answer within {TIMEOUT_S:g} s") from error
+    done = _done(*command, timeout_s=TIMEOUT_S)
     if done.returncode != 0:
         raise error_of(done.stderr or f"{command[0]} exited with {done.returncode}")
     return done.stdout
+
+
+def _done(*command: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise ClusterUnavailable(f"{command[0]} did not answer within {timeout_s:g} s") from error
+
+
+def silence() -> str:
+    """Why no controller answers, in one line; empty where one does."""
+    try:
+        done = _done("scontrol", "ping", timeout_s=PING_TIMEOUT_S)
+    except (ClusterUnavailable, OSError) as error:
+        return str(error)
+    if _IS_UP.search(done.stdout):
+        return ""
+    lines = done.stdout.splitlines()[:1] or done.stderr.splitlines()[-1:]
+    return lines[0] if lines else f"scontrol ping exited with {done.returncode}"
 
 
 @dataclass(frozen=True)

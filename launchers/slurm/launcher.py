@@ -119,6 +119,6 @@ class SlurmLauncher(PlanLauncher):
         return Limits(array_size, min(limits, default=1_000_000), self._time_min, self._signal_delay_s)
 
 
-def is_here() -> bool:
-    """Whether this is a machine to submit from: it has sbatch, and is not itself in a job."""
-    return shutil.which("sbatch") is not None and "SLURM_JOB_ID" not in os.environ
+def found_sbatch() -> str | None:
+    """Its path, where this may be a machine to submit from: it has sbatch, and is not itself in a job."""
+    return None if "SLURM_JOB_ID" in os.environ else shutil.which("sbatch")
