@@ -6,6 +6,7 @@ from torch import nn
 
 from sweep.architectures import ARCHITECTURES
 from sweep.config import RunConfig
+from sweep.models.convolution import subsample_pointwise
 
 
 def build_model(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
@@ -15,4 +16,4 @@ def build_model(run: RunConfig, channels: int, classes: int, image_size: tuple[i
     """
     module, function = ARCHITECTURES[run.model].build.split(".")
     model: nn.Module = getattr(import_module(f"sweep.models.{module}"), function)(run, channels, classes, image_size)
-    return model
+    return subsample_pointwise(model)
