@@ -25,6 +25,8 @@ class Axis:
         """The values to take where the other hyperparameters are as in `point`."""
         if self.by is None:
             return self.values[OTHERWISE]
+        if self.by not in point:
+            raise ConfigError(f"axis {self.name}: its values go by {self.by}, which has no value here")
         key = str(point[self.by])
         if key not in self.values and OTHERWISE not in self.values:
             raise ConfigError(
@@ -65,6 +67,15 @@ def _parse_axis(name: str, spec: Any) -> Axis:
     if by not in AXES or by == name:
         raise ConfigError(f"axis {name}: `by: {by}` must name one of {allowed(a for a in AXES if a != name)}")
     return Axis(name, by, {str(key): _check(name, values) for key, values in spec.items() if key != "by"})
+
+
+def composed_and_merged(axes: Mapping[str, Axis]) -> tuple[list[Axis], list[Axis]]:
+    """The config groups with the axes that they depend on, in order of dependence, and the other axes."""
+    first = set(GROUPS) & axes.keys()
+    while needed := {str(axes[name].by) for name in first} & axes.keys() - first:
+        first |= needed
+    composed = in_order_of_dependence([axis for name, axis in axes.items() if name in first])
+    return composed, [axis for name, axis in axes.items() if name not in first]
 
 
 def expand(axes: Sequence[Axis], base: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from sweep.checks import ConfigError
 from sweep.config import SOURCE_KEYS, DataSource, make_run
 from sweep.execute import Point, describe_all, execute
 from sweep.given import GivenWeights
-from sweep.grid import AXES, GROUPS, Axis, expand, fixed_axis, parse_parts
+from sweep.grid import AXES, GROUPS, Axis, composed_and_merged, expand, fixed_axis, parse_parts
 from sweep.settings import SETTING_KEYS, Settings, make_settings
 
 Values = Mapping[str, Any]
@@ -78,16 +78,42 @@ class PlanSweeper(Sweeper):
         fixed = [o for o in overrides if not o.is_sweep_override()]
         return overrides, fixed, self._compose(fixed, {})
 
-    def _compositions(self, fixed: Sequence[Override], groups: Sequence[Axis]) -> dict[tuple[str, ...], Values]:
-        """The configuration at each choice of config groups."""
-        names = [axis.name for axis in groups]
-        choices = itertools.product(*(axis.at({}) for axis in groups))
-        return {choice: self._compose(fixed, dict(zip(names, choice, strict=True))) for choice in choices}
+    def _compositions(self, fixed: Sequence[Override], axes: Sequence[Axis]) -> dict[tuple[Any, ...], Values]:
+        """The configuration at each point of `axes`: config groups and what they depend on, those before these."""
+        found: dict[tuple[Any, ...], Values] = {}
+        for point in self._choices(fixed, axes, {}):
+            found[tuple(point.values())] = values = self._compose(fixed, point)
+            for axis in axes:
+                check_unchanged(axis, point[axis.name], values)
+        return found
 
-    def _compose(self, fixed: Sequence[Override], groups: Mapping[str, str]) -> dict[str, Any]:
+    def _choices(self, fixed: Sequence[Override], axes: Sequence[Axis], point: Values) -> Iterator[Values]:
+        """A value may depend on whatever the choices before it give."""
+        if not axes:
+            yield point
+            return
+        first, *others = axes
+        for value in first.at(self._compose(fixed, point) if first.by else {}):
+            yield from self._choices(fixed, others, {**point, first.name: value})
+
+    def _compose(self, fixed: Sequence[Override], point: Values) -> dict[str, Any]:
+        """The configuration with the config groups of `point`, and its other values in their places."""
+        groups = {name: value for name, value in point.items() if name in GROUPS}
         lines = [o.input_line for o in fixed if o.get_key_element() not in groups]
         lines += [f"{group}={name}" for group, name in groups.items()]
-        return values_of(self._loader.load_sweep_config(self._master, cast("list[str]", lines)))
+        config = self._loader.load_sweep_config(self._master, cast("list[str]", lines))
+        choices = config.hydra.runtime.choices
+        chosen = {group: choices[group] for group in GROUPS if group in choices}  # a group need not set its own name
+        return {**chosen, **values_of(config), **{name: point[name] for name in point if name not in GROUPS}}
+
+
+def check_unchanged(axis: Axis, value: Any, values: Values) -> None:
+    """Raises `ConfigError` where a choice after that of `axis` changed what this depends on."""
+    if value not in axis.at(values):
+        raise ConfigError(
+            f"axis {axis.name}: its values go by {axis.by}, which another config group of the grid sets: "
+            f"make {axis.by} an axis, too"
+        )
 
 
 class GridSweeper(PlanSweeper):
@@ -104,10 +130,9 @@ class GridSweeper(PlanSweeper):
         execute(points, facts, settings, self._launcher)
 
     def _part(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> tuple[list[Values], list[Axis]]:
-        """The compositions of the axes that are config groups, and the other axes."""
-        groups = [axis for name, axis in axes.items() if name in GROUPS]
-        compositions = list(self._compositions(fixed, groups).values())
-        return compositions, [axis for name, axis in axes.items() if name not in GROUPS]
+        """The configuration at each choice of config groups, and the axes whose values are merged over it."""
+        composed, merged = composed_and_merged(axes)
+        return list(self._compositions(fixed, composed).values()), merged
 
 
 def command_line_axes(overrides: Sequence[Override]) -> dict[str, Axis]:

@@ -3,7 +3,7 @@
 import pytest
 
 from sweep.checks import ConfigError
-from sweep.grid import Axis, expand, fixed_axis, parse_axes, parse_parts
+from sweep.grid import Axis, composed_and_merged, expand, fixed_axis, parse_axes, parse_parts
 
 LR = {"by": "optimizer", "sgd": [0.1], "adam": [0.001, 0.0005]}
 
@@ -47,10 +47,40 @@ def test_a_value_that_an_axis_has_nothing_for() -> None:
         list(expand(axes, {"optimizer": "rmsprop"}))
 
 
+def test_an_axis_that_goes_by_what_has_no_value() -> None:
+    depth = parse_axes({"depth": {"by": "dataset", "otherwise": [2]}})["depth"]
+    with pytest.raises(ConfigError, match="axis depth: its values go by dataset, which has no value here"):
+        depth.at({"model": "nin"})
+
+
 def test_axes_that_depend_on_each_other() -> None:
     circle = [Axis("lr", "width", {"otherwise": (1,)}), Axis("width", "lr", {"otherwise": (1,)})]
     with pytest.raises(ConfigError, match="lr, width depend on each other in a circle"):
         list(expand(circle, {}))
+    groups = {name: Axis(name, by, {"otherwise": ("x",)}) for name, by in (("model", "dataset"), ("dataset", "model"))}
+    with pytest.raises(ConfigError, match="dataset, model depend on each other in a circle"):
+        composed_and_merged(groups)
+
+
+@pytest.mark.parametrize(
+    ("by", "composed", "merged"),
+    [
+        ({"lr": None, "model": None, "dataset": None}, ["model", "dataset"], ["lr"]),
+        ({"model": "dataset", "dataset": None}, ["dataset", "model"], []),
+        ({"quantizer": "model", "model": "dataset", "seed": None, "dataset": None}, ["dataset", "model", "quantizer"],
+         ["seed"]),
+        ({"quantizer": "bits", "bits": "model", "act_bits": "bits", "model": None}, ["model", "bits", "quantizer"],
+         ["act_bits"]),
+        ({"lr": "optimizer", "optimizer": None}, ["optimizer"], ["lr"]),
+        ({"model": "dataset", "depth": "model"}, ["model"], ["depth"]),
+        ({"act_bits": "bits", "bits": None}, [], ["act_bits", "bits"]),
+    ],
+)  # fmt: skip
+def test_config_groups_are_composed_with_what_they_depend_on(
+    by: dict[str, str | None], composed: list[str], merged: list[str]
+) -> None:
+    axes = {name: Axis(name, other, {"otherwise": ("x",)}) for name, other in by.items()}
+    assert [[axis.name for axis in part] for part in composed_and_merged(axes)] == [composed, merged]
 
 
 def test_values_are_checked_and_typed() -> None:

@@ -105,6 +105,68 @@ def test_axes_are_narrowed_replaced_and_extended(
         assert sorted(runs[name].unique()) == values
 
 
+BY_DATASET = "+grid.axes.model={by:dataset,digits:[nin],otherwise:[resnet20,cifar_resnet18]}"
+BY_MODEL = "+grid.axes.quantizer={by:model,nin:[lsq,saq],otherwise:[dorefa]}"
+BY_LR = "+grid.axes.quantizer={by:lr,0.1:[lsq],otherwise:[dorefa]}"
+BY_BITS = "+grid.axes.quantizer={by:bits,2:[saq],otherwise:[lsq,noise_tempering]}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "columns", "expected"),
+    [
+        (
+            [BY_DATASET, "dataset=digits,cifar10"],
+            ["dataset", "model", "depth"],
+            {("digits", "nin", 2), ("cifar10", "resnet20", 1), ("cifar10", "cifar_resnet18", 1)},
+        ),
+        ([BY_DATASET], ["dataset", "model"], {("cifar10", "resnet20"), ("cifar10", "cifar_resnet18")}),
+        ([BY_DATASET, "dataset=digits"], ["dataset", "model"], {("digits", "nin")}),
+        (
+            [BY_DATASET, "dataset=digits,cifar10", "model=nin"],
+            ["dataset", "model"],
+            {("digits", "nin"), ("cifar10", "nin")},
+        ),
+        (
+            [BY_MODEL, BY_DATASET.replace(",cifar_resnet18", ""), "dataset=cifar100,digits", "bits=2"],
+            ["dataset", "model", "quantizer", "first_last"],
+            {("cifar100", "resnet20", "dorefa", "fp"), ("digits", "nin", "lsq", "b"), ("digits", "nin", "saq", "8")},
+        ),
+        (
+            [BY_BITS, "bits=2,4", "act_bits=8"],
+            ["bits", "quantizer", "first_last"],
+            {(2, "saq", "8"), (4, "lsq", "b"), (4, "noise_tempering", "b")},
+        ),
+        ([BY_BITS, "bits=2"], ["bits", "quantizer"], {(2, "saq")}),
+        (
+            [BY_BITS, "+grid.axes.act_bits={by:quantizer,saq:[4],otherwise:[8]}", "model=resnet20,nin",
+             "~grid.axes.bits", "+grid.axes.bits={by:model,nin:[2],otherwise:[4]}"],
+            ["model", "bits", "quantizer", "act_bits"],
+            {("nin", 2, "saq", 4), ("resnet20", 4, "lsq", 8), ("resnet20", 4, "noise_tempering", 8)},
+        ),
+        (
+            ["+grid.axes.epochs={by:schedule,step:[6],otherwise:[5]}", "schedule=step,cosine"],
+            ["lr_decay", "epochs"],
+            {("steps", 6), ("cosine", 5)},
+        ),
+        (["+grid.axes.epochs={by:schedule,step:[6]}"], ["lr_decay", "epochs"], {("steps", 6)}),
+    ],
+)  # fmt: skip
+def test_config_groups_depend_on_groups_and_values_and_the_other_way_round(
+    arguments: list[str], columns: list[str], expected: set[tuple[object, ...]], tmp_path: Path
+) -> None:
+    runs = plan(tmp_path, "-m", "grid=demo", "optimizer=sgd", "lr=0.1", *arguments)
+    assert set(runs[columns].itertuples(index=False, name=None)) == expected
+
+
+def test_qregs_table_1_is_planned_in_its_real_form(tmp_path: Path) -> None:
+    """Networks go by data sets: 2 data sets x 3 seeds, at 32 bits and with two quantizers at 2, 4 and 8."""
+    runs = plan(tmp_path, "-m", "study=qreg_table1")
+    networks = set(runs[["dataset", "model", "base_width"]].itertuples(index=False, name=None))
+    assert networks == {("cifar10", "resnet20", 1), ("cifar100", "cifar_resnet18", 64)}  # resnet20 reads no base_width
+    assert len(runs) == 2 * 3 * (1 + 2 * 3)
+    assert (runs["act_bits"] == runs["bits"]).all()
+
+
 def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None:
     runs = plan(tmp_path, "bits=8", "optimizer=adam")
     assert runs[["bits", "optimizer", "lr", "momentum"]].to_numpy().tolist() == [[8, "adam", 0.001, 0.0]]
@@ -123,6 +185,18 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
     [
         (["study=tempering_table1"], "study=tempering_table1 needs -m: without it one run is trained"),
         (["-m", "study=tempering_table1", "hydra/sweeper=optuna"], "a study is a grid; take one of them"),
+        (
+            ["-m", "grid=demo", "~grid.axes.lr", "~grid.axes.optimizer", "optimizer=sgd,adam", BY_LR],
+            "axis quantizer: its values go by lr, which another config group of the grid sets: make lr an axis, too",
+        ),
+        (
+            ["-m", "grid=demo", "+grid.axes.model={by:dataset,cifar10:[nin]}", "dataset=digits"],
+            "axis model: no values for dataset=digits; the grid has them for cifar10. Give model=...",
+        ),
+        (
+            ["-m", "hydra/sweeper=optuna", "grid=demo", BY_LR, "lr=interval(0.1,1)"],
+            "axis quantizer: its values go by lr, which is an interval here; give lr=choice(...), or quantizer=...",
+        ),
         (["-m", "bitz=2,4"], "bitz=2,4: there is no such key; did you mean bits?"),
         (["weight_decy=0"], "did you mean weight_decay?"),
         (["-m", "bits=1,2"], "bits=1: allowed are 2 to 8"),

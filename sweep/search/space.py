@@ -57,7 +57,8 @@ def make_interval(name: str, low: float, high: float, log: bool) -> Interval:
 
 @dataclass(frozen=True)
 class Space:
-    """Config groups to choose from, the configuration at each choice of them, and what varies over it.
+    """Config groups to choose from, with what they depend on before them, the configuration at each choice of them,
+    and what varies over it.
 
     An axis with one value is no parameter of a trial. An axis that depends on another is one parameter per value
     of the other, such as `lr[optimizer=sgd]`.
@@ -66,7 +67,7 @@ class Space:
     groups: tuple[Axis, ...]
     axes: tuple[Axis, ...]
     intervals: tuple[Interval, ...]
-    bases: Mapping[tuple[str, ...], Values]
+    bases: Mapping[tuple[Any, ...], Values]  # by the values of `groups`
     named: Callable[[Values], dict[str, Any]] = dict  # finds the exact names of given weights
 
     def __post_init__(self) -> None:
@@ -74,12 +75,19 @@ class Space:
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
         """A point of the space, as `trial` chooses it: a value for every field of a run."""
-        point = dict(self.bases[tuple(str(_choose(axis, {}, trial)) for axis in self.groups)])
+        choice: tuple[Any, ...] = ()
+        for axis in self.groups:
+            choice = (*choice, _choose(axis, self._some_base(choice), trial))
+        point = dict(self.bases[choice])
         for interval in self.intervals:
             point[interval.name] = interval.suggest(trial)
         for axis in self.axes:
             point[axis.name] = _choose(axis, point, trial)
         return self.named(point)
+
+    def _some_base(self, choice: tuple[Any, ...]) -> Values:
+        """Of those whose first values are `choice`: they agree in what the next value depends on."""
+        return next(base for values, base in self.bases.items() if values[: len(choice)] == choice)
 
     def corners(self) -> Iterator[dict[str, Any]]:
         """The points of the product, with the two ends of every interval."""
@@ -95,7 +103,7 @@ class Space:
                 return parameters
         return None
 
-    def _parameters_at(self, choice: tuple[str, ...], run: RunConfig) -> dict[str, Any] | None:
+    def _parameters_at(self, choice: tuple[Any, ...], run: RunConfig) -> dict[str, Any] | None:
         finder = _Finder(run, {axis.name: name for axis, name in zip(self.groups, choice, strict=True)})
         try:
             return finder.parameters if make_run(self.suggest(finder)) == run else None
@@ -136,13 +144,13 @@ class _Outside(Exception):
 class _Finder:
     """Chooses as a trial must have chosen that became `run`."""
 
-    def __init__(self, run: RunConfig, groups: Mapping[str, str]) -> None:
+    def __init__(self, run: RunConfig, groups: Mapping[str, Any]) -> None:
         self._run, self._groups = run, groups
         self.parameters: dict[str, Any] = {}
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
         axis = name.partition("[")[0]
-        value = self._groups[axis] if axis in self._groups else _label(getattr(self._run, axis))
+        value = _label(self._groups[axis] if axis in self._groups else getattr(self._run, axis))
         return self._keep(name, value, value in choices)
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float:

@@ -1,6 +1,6 @@
 """The Hydra sweeper of adaptive searches: conf/grid/ and the command line make a space, not a list of runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
@@ -10,7 +10,7 @@ from sweep.checks import ConfigError
 from sweep.config import check_value
 from sweep.execute import describe_all
 from sweep.given import GivenWeights
-from sweep.grid import AXES, GROUPS, parse_axes
+from sweep.grid import AXES, Axis, composed_and_merged, parse_axes
 from sweep.search.options import make_options
 from sweep.search.space import Interval, Space, make_interval
 from sweep.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
@@ -33,18 +33,30 @@ class OptunaSweeper(PlanSweeper):
         overrides, fixed, first = self._parse(arguments)
         intervals = command_line_intervals(overrides)
         values = command_line_axes([o for o in overrides if o.get_key_element() not in intervals])
-        axes = [axis for name, axis in (parse_axes(first["grid"]["axes"]) | values).items() if name not in intervals]
-        groups = tuple(axis for axis in axes if axis.name in GROUPS)
-        compositions = self._compositions(fixed, groups)
+        axes = parse_axes(first["grid"]["axes"]) | values
+        composed, merged = composed_and_merged({name: axes[name] for name in axes if name not in intervals})
+        check_dependence(composed, intervals)
+        compositions = self._compositions(fixed, composed)
         sources = {source.name: source for source in map(source_of, compositions.values())}
         facts = describe_all(sources.values())
         bases = {
             choice: {**base, "data_sha256": facts[source_of(base).name].sha256} for choice, base in compositions.items()
         }
         settings = settings_of(first)
-        others = tuple(axis for axis in axes if axis not in groups)
-        space = Space(groups, others, tuple(intervals.values()), bases, GivenWeights(settings, facts).named)
+        space = Space(
+            tuple(composed), tuple(merged), tuple(intervals.values()), bases, GivenWeights(settings, facts).named
+        )
         search(Problem(space, options, settings, sources, facts), self._launcher)
+
+
+def check_dependence(composed: Sequence[Axis], intervals: Mapping[str, Interval]) -> None:
+    """Raises `ConfigError` where the choice of a config group would depend on a number of an interval."""
+    for axis in composed:
+        if axis.by in intervals:
+            raise ConfigError(
+                f"axis {axis.name}: its values go by {axis.by}, which is an interval here; "
+                f"give {axis.by}=choice(...), or {axis.name}=..."
+            )
 
 
 def command_line_intervals(overrides: Sequence[Override]) -> dict[str, Interval]:

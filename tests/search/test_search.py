@@ -56,6 +56,15 @@ def four_trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return results_dir
 
 
+def test_config_groups_that_depend_on_another_axis_are_searched(tmp_path: Path) -> None:
+    dependent = "+grid.axes.quantizer={by:bits,2:[lsq,lsq_plus],otherwise:[dorefa]}"
+    output = search(tmp_path / "r", "grid=demo", dependent, "bits=2,4", "lr=0.1", "n_trials=4", "epochs=1")
+    assert "quantizer[bits=2]: lsq, lsq_plus" in output
+    rows = pd.read_parquet(tmp_path / "r" / "rows")
+    found = set(rows[["bits", "quantizer"]].itertuples(index=False, name=None))
+    assert found and found <= {(2, "lsq"), (2, "lsq_plus"), (4, "dorefa")}
+
+
 def test_n_trials_counts_over_restarts(four_trials: Path) -> None:
     first = asked(four_trials)
     assert len(first) == 4 and set(first) == set(results(four_trials)["run_id"])

@@ -45,6 +45,46 @@ def test_a_learning_rate_is_chosen_for_its_optimizer(parameters: dict[str, Any],
     assert conditional_space().parameters(make_run(point)) == parameters
 
 
+def dependent_space() -> Space:
+    """The network goes by the data set, and the quantizer by the bits."""
+    axes = parse_axes(
+        {
+            "dataset": ["digits", "cifar10"],
+            "model": {"by": "dataset", "digits": ["nin"], "cifar10": ["nin", "vgg19"]},
+            "bits": [2, 4],
+            "quantizer": {"by": "bits", "2": ["lsq"], "4": ["dorefa"]},
+        }
+    )
+    names = ("dataset", "model", "bits", "quantizer")
+    bases = {
+        values: TINY | dict(zip(names, values, strict=True))
+        for values in [
+            ("digits", "nin", 2, "lsq"), ("digits", "nin", 4, "dorefa"),
+            ("cifar10", "nin", 2, "lsq"), ("cifar10", "nin", 4, "dorefa"),
+            ("cifar10", "vgg19", 2, "lsq"), ("cifar10", "vgg19", 4, "dorefa"),
+        ]
+    }  # fmt: skip
+    return Space(tuple(axes.values()), (), (), bases)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"dataset": "digits", "bits": 4},  # one network and one quantizer are no choice
+        {"dataset": "cifar10", "model[dataset=cifar10]": "nin", "bits": 2},
+        {"dataset": "cifar10", "model[dataset=cifar10]": "nin", "bits": 4},
+    ],
+)
+def test_config_groups_are_chosen_for_what_they_depend_on(parameters: dict[str, Any]) -> None:
+    space, trial = dependent_space(), FixedTrial(parameters)
+    point = space.suggest(trial)
+    assert trial.distributions.keys() == parameters.keys()
+    assert (point["dataset"], point["bits"]) == (parameters["dataset"], parameters["bits"])
+    assert (point["model"], point["quantizer"]) == ("nin", {2: "lsq", 4: "dorefa"}[point["bits"]])
+    assert space.parameters(make_run(point)) == parameters
+    assert space.lines() == ["dataset: digits, cifar10", "model[dataset=cifar10]: nin, vgg19", "bits: 2, 4"]
+
+
 def test_an_interval_replaces_the_values_of_every_optimizer() -> None:
     base = {(name,): TINY | {"optimizer": name, "momentum": 0.0} for name in OPTIMIZERS}
     space = Space((fixed_axis("optimizer", OPTIMIZERS),), (), (make_interval("lr", 0.001, 0.3, log=True),), base)
