@@ -23,9 +23,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from launchers.journal import DIED, STARTED, JournalReader
+from sweep.results.journal import DIED, STARTED, JournalReader
 from tests.cluster.cluster import SlurmCluster
-from tests.test_run import computed, curves
+from tests.commands.test_run import computed, curves
 
 RUNS = 200
 SWEEP = [

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 from rich.table import Table
 
-from sweep.distortions.config import COMMON, CORRUPTIONS, SEVERITIES, Distortion
+from sweep.config.distorting import COMMON, CORRUPTIONS, SEVERITIES, Distortion
 from sweep.distortions.corrupt import corrupted_image
 from sweep.terminal import duration, render
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks.engines.variants import base_run
 from sweep import data
-from sweep.config import DataSource, RunConfig
+from sweep.config.run import DataSource, RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import TrainingData
 from sweep.data.streamed import StreamedData

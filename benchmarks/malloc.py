@@ -25,10 +25,10 @@ from benchmarks.engines.images import random_images
 from benchmarks.engines.ours import train_members, train_plain
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.variants import Train, base_run, mixed, solo
-from launchers.environment import MALLOC
-from sweep.config import DataSource
+from sweep.config.run import DataSource
 from sweep.data import digits
 from sweep.data.device import ImageData
+from sweep.worker.environment import MALLOC
 
 CPU = torch.device("cpu")
 SETTINGS: dict[str, dict[str, str]] = {"default": {}, "raised": MALLOC}

@@ -15,19 +15,19 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from sweep.config import RunConfig, make_run
+from sweep.config.measuring import MeasureConfig
+from sweep.config.run import RunConfig, make_run
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.measures.bounds import SCALES
-from sweep.measures.config import MeasureConfig
 from sweep.measures.evaluate import mean_share, perturbed_accuracy
 from sweep.measures.images import training_images
 from sweep.measures.noise import gaussians
 from sweep.measures.perturbation import Searches
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names
 from sweep.models import build_model
 from sweep.training.evaluate import evaluate
+from sweep.training.weights import counted_names
 from tests.conftest import TINY
 
 REPEATS = 5

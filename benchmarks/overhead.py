@@ -21,7 +21,7 @@ from tests.cluster.cluster import SlurmCluster
 NO_TRAINING = """
 import sys
 if "submitit.core._submit" in " ".join(sys.orig_argv):
-    from launchers.work import train
+    from sweep.worker.work import train
     NUMBERS = dict(train_loss=.5, test_loss=.75, train_acc=.8, test_acc=.7, gap=.25, best_epoch=1)
     def results(tasks, pack, stops):
         last = {f"last_{name}": value for name, value in NUMBERS.items() if name != "best_epoch"}

@@ -43,8 +43,8 @@ def compose_with_hydra() -> float:
     """Seconds per run."""
     from hydra import compose, initialize_config_dir
 
-    from sweep.plugins import CONF, register_plugins
-    from sweep.sweeper import GridSweeper
+    from sweep.commands.plugins import CONF, register_plugins
+    from sweep.commands.sweeper import GridSweeper
 
     register_plugins(GridSweeper)
     with initialize_config_dir(CONF, version_base="1.3"):
@@ -54,7 +54,7 @@ def compose_with_hydra() -> float:
 
 def rows(folder: Path, count: int, compacted: bool) -> Path:
     from sweep.compact import compact
-    from sweep.rows import rows_store
+    from sweep.results.rows import rows_store
     from tests.conftest import tiny_run
     from tests.rows_of import row_of
 

@@ -21,11 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.browser import browser, missing, open_report
-from sweep.config import RunConfig
-from sweep.cost import evaluated_epochs
+from sweep.config.run import RunConfig, evaluated_epochs
 from sweep.report.__main__ import report
 from sweep.report.contents import read_contents
-from sweep.rows import Store, curves_store, rows_store
+from sweep.results.rows import Store, curves_store, rows_store
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of
 

@@ -22,10 +22,10 @@ from benchmarks.engines.ours import train_plain
 from benchmarks.engines.report import device_name
 from benchmarks.engines.timing import now_s
 from benchmarks.engines.variants import base_run
-from sweep.config import RunConfig
+from sweep.config.rules import passes
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
-from sweep.provenance import versions
-from sweep.rules import passes
+from sweep.results.provenance import versions
 
 CPU = torch.device("cpu")
 BATCH, TAU = 128, 4

@@ -12,12 +12,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from launchers.causes import in_words
-from launchers.packs import Pack
 from launchers.progress import Tally
-from sweep.checks import ConfigError
-from sweep.plan import Plan
-from sweep.settings import Settings
+from sweep.config.checks import ConfigError
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack
+from sweep.plan.plan import Plan
+from sweep.worker.causes import in_words
 
 Listener = Callable[[dict[str, Any]], None]  # gets every journal event
 

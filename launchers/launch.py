@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from launchers.arrays import array_limit, describe_arrays, memory_bytes
 from launchers.base import Ended, Listener, PackExecutor
-from launchers.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
-from launchers.commit import commit_failure
-from launchers.crashes import end_of
-from launchers.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
-from launchers.packs import Pack, Task, split_into_packs
 from launchers.progress import Display, Tally
-from sweep.checks import ConfigError
-from sweep.compact import compact_all
-from sweep.settings import Settings
+from sweep.config.checks import ConfigError
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack, Task, split_into_packs
+from sweep.results.compaction import compact_all
+from sweep.results.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
+from sweep.worker.arrays import array_limit, describe_arrays, memory_bytes
+from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
+from sweep.worker.commit import commit_failure
+from sweep.worker.crashes import end_of
 
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0

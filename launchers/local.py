@@ -11,18 +11,18 @@ from pathlib import Path
 import submitit
 
 from launchers.base import Ended, Listener, PlanLauncher
-from launchers.causes import CRASHED, KILLED
-from launchers.crashes import crash_signal
-from launchers.environment import set_for_workers
-from launchers.hardware import cores, visible_gpus
-from launchers.job import run_pack
-from launchers.journal import History, JournalReader, journal_path
 from launchers.launch import Launch
-from launchers.packs import Pack, make_tasks
 from launchers.progress import Tally
-from sweep.checks import ConfigError
-from sweep.plan import Plan
-from sweep.settings import Settings
+from sweep.config.checks import ConfigError
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack, make_tasks
+from sweep.plan.plan import Plan
+from sweep.results.journal import History, JournalReader, journal_path
+from sweep.worker.causes import CRASHED, KILLED
+from sweep.worker.crashes import crash_signal
+from sweep.worker.environment import set_for_workers
+from sweep.worker.hardware import cores, visible_gpus
+from sweep.worker.job import run_pack
 
 POLL_S = 0.2
 STOP_S = 120.0  # a worker that was asked to stop saves a checkpoint; after this long it is killed

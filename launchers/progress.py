@@ -5,10 +5,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from launchers.causes import CANCELLED
-from launchers.journal import ENDS, FAILED, PRUNED
-from launchers.packs import Task
+from sweep.plan.packs import Task
+from sweep.results.journal import ENDS, FAILED, PRUNED
 from sweep.terminal import LOG_EVERY_S, duration
+from sweep.worker.causes import CANCELLED
 
 
 class Tally:

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from sweep.checks import ConfigError
-from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.config.checks import ConfigError
+from sweep.config.run import RUN_FIELDS
+from sweep.results.select import narrow, planned_and_stored
 from sweep.search.options import DIRECTIONS, Objective, parse_objective
-from sweep.tables.select import narrow, planned_and_stored
 from sweep.terminal import render
 
 ARGUMENTS = {"results_dir": "results", "sweep": "", "objective": "test_loss", "n": "10"}

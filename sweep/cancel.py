@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
-from sweep.checks import ConfigError
-from sweep.cli import parse_arguments, run_command
-from sweep.observe import find_sweeps
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.observe import find_sweeps
+from sweep.config.checks import ConfigError
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ docs/distortions.md.
 
 import sys
 
-from sweep.cli import run_command
-from sweep.command import Command
-from sweep.distorting import OPTIONS, DistortSweeper
+from sweep.commands.cli import run_command
+from sweep.commands.command import Command
+from sweep.commands.distorting import OPTIONS, DistortSweeper
 
 COMMAND = Command("distort", DistortSweeper, OPTIONS)
 

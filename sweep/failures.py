@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sweep.cli import run_command
-from sweep.clusters import clusters
-from sweep.observe import Sweep, describe_deaths, show_sweeps
+from sweep.commands.cli import run_command
+from sweep.commands.observe import Sweep, describe_deaths, show_sweeps
+from sweep.results.clusters import clusters
 
 SHOWN_RUNS = 5
 

@@ -2,10 +2,10 @@
 
 import sys
 
-from sweep.cli import run_command
-from sweep.command import Command
-from sweep.measures.config import MEASURE_FIELDS
-from sweep.measuring import MeasureSweeper
+from sweep.commands.cli import run_command
+from sweep.commands.command import Command
+from sweep.commands.measuring import MeasureSweeper
+from sweep.config.measuring import MEASURE_FIELDS
 
 COMMAND = Command("measure", MeasureSweeper, tuple(f"measure.{name}" for name in MEASURE_FIELDS))
 

@@ -6,17 +6,17 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweep.checks import ConfigError, allowed, did_you_mean
-from sweep.cli import run_command
-from sweep.config import RUN_FIELDS, SOURCE_KEYS
-from sweep.given import TWIN_FIXED
-from sweep.grid import AXES, GROUPS
-from sweep.plugins import CONF, register_plugins, with_default_launcher
+from sweep.commands.cli import run_command
+from sweep.commands.given import TWIN_FIXED
+from sweep.commands.plugins import CONF, register_plugins, with_default_launcher
+from sweep.commands.sweeper import GridSweeper, single_run
+from sweep.config.checks import ConfigError, allowed, did_you_mean
+from sweep.config.grid import AXES, GROUPS
+from sweep.config.run import RUN_FIELDS, SOURCE_KEYS
+from sweep.config.settings import SETTING_KEYS
+from sweep.config.transfer import TWIN
 from sweep.search.options import SEARCH_KEYS
 from sweep.search.sweeper import OptunaSweeper
-from sweep.settings import SETTING_KEYS
-from sweep.sweeper import GridSweeper, single_run
-from sweep.transfer import TWIN
 
 CHOICES = (*GROUPS, "grid", "study")
 KEYS = sorted({*AXES, *SETTING_KEYS, *SOURCE_KEYS, *CHOICES, TWIN})

@@ -14,12 +14,12 @@ import pandas as pd
 from rich.table import Table
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
-from sweep.checks import ConfigError, allowed
-from sweep.cli import parse_arguments, run_command
-from sweep.clusters import clusters
-from sweep.config import RUN_FIELDS
-from sweep.hours import KINDS, device_kind, hours
-from sweep.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.run import RUN_FIELDS
+from sweep.results.clusters import clusters
+from sweep.results.hours import KINDS, device_kind, hours
 from sweep.terminal import duration, render
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.config import DataSource, RunConfig, make_run
+from sweep.config.run import DataSource, RunConfig, make_run
 from sweep.data import digits
 from sweep.data.arrays import ImageArrays
 from tests.cluster.cluster import SlurmCluster, install_command, missing_accounting_packages, missing_packages

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sweep.config import RunConfig
-from sweep.distortions.config import Distortion
-from sweep.schema import DISTORTIONS
-from sweep.work import Work
+from sweep.config.distorting import Distortion
+from sweep.config.run import RunConfig
+from sweep.config.work import Work
+from sweep.results.schema import DISTORTIONS
 from tests.rows_of import START
 
 

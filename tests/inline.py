@@ -10,10 +10,10 @@ import pytest
 
 from launchers import local
 from launchers.base import Ended
-from launchers.causes import KILLED
-from launchers.job import run_pack
-from launchers.packs import Pack
-from sweep.settings import Settings
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack
+from sweep.worker.causes import KILLED
+from sweep.worker.job import run_pack
 
 
 class InlineExecutor:

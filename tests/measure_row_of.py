@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sweep.config import RunConfig
-from sweep.measures.config import BOUNDS, FORMS, SCALES, MeasureConfig
-from sweep.rows import measure_columns
-from sweep.schema import MEASURES
-from sweep.work import Work
+from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
+from sweep.config.run import RunConfig
+from sweep.config.work import Work
+from sweep.results.rows import measure_columns
+from sweep.results.schema import MEASURES
 from tests.rows_of import START
 
 

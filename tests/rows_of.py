@@ -3,9 +3,9 @@
 import datetime
 from typing import Any
 
-from sweep.config import RunConfig
-from sweep.rows import science_columns
-from sweep.schema import ROWS
+from sweep.config.run import RunConfig
+from sweep.results.rows import science_columns
+from sweep.results.schema import ROWS
 
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 

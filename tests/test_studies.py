@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sweep import distort, measure, run
-from sweep.studies import FIRST, STUDIES_DIR, known_studies, study_table_of
+from sweep.config.studies import FIRST, STUDIES_DIR, known_studies, study_table_of
 from sweep.tables import __main__ as tables
 from tests.inline import run_inline
 

@@ -10,7 +10,7 @@ from benchmarks.engines.images import random_images
 from benchmarks.engines.loop import Curve
 from benchmarks.engines.ours import train_plain
 from benchmarks.engines.variants import Variant, base_run
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from benchmarks.engines.loop import Curve, Stop, memory_epochs
 from benchmarks.engines.lsq_of_ops import LSQConv2d, fake_quantize, make_sgd, quantized_nin
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.training.precision import autocast, master_dtype, set_tf32
 

@@ -20,7 +20,7 @@ import torch
 from benchmarks.engines.images import load_images
 from benchmarks.engines.rows import EPOCH_IMAGES
 from benchmarks.engines.variants import base_run, mixed
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
 from sweep.data.device import ImageData
 from sweep.training.array.engine import train_array
 from sweep.training.progress import TrainOptions

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data import parquet_images
 from sweep.data.arrays import ImageArrays
 

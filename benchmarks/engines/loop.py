@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.engines.lsq_of_ops import make_sgd, quantized_nin
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import EpochBatches, ImageData
 from sweep.data.order import PADDING
 from sweep.training.precision import autocast, master_dtype, set_tf32

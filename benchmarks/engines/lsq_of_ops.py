@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.training.plain import initial_model
 

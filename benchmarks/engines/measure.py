@@ -11,8 +11,8 @@ import torch
 from benchmarks.engines.accuracy import float64_error
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.variants import Variant
-from sweep.config import RunConfig
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.training.array.memory import predicted_bytes
 from sweep.training.graph import is_compiled

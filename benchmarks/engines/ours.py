@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.engines.loop import Curve, Stop
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.training.array.engine import train_array
 from sweep.training.plain import train

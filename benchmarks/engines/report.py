@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from sweep.provenance import versions
+from sweep.results.provenance import versions
 
 COLUMNS = {
     "variant": "{}", "precision": "{}", "members": "{}",

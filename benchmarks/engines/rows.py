@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.engines.measure import Case
 from benchmarks.engines.traffic import operations, step_bytes
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
 
 EPOCH_IMAGES = 50_000  # of CIFAR-10; a model-epoch is so many, whatever was trained on here
 BASELINE = "loop+loader"

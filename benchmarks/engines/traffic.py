@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sweep.config import RunConfig
-from sweep.cost import BACKWARD, DataFacts, macs_per_image
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
 from sweep.models import build_model
+from sweep.plan.cost import BACKWARD, macs_per_image
 from sweep.training.array.layout import Layer, layers_of
 from sweep.training.precision import OPERANDS, master_dtype
 

@@ -10,7 +10,7 @@ from benchmarks.engines.arrays import grouped_step, train_array_of_others, vmap_
 from benchmarks.engines.loop import Curve, Stop, loader_epochs, memory_epochs, train_loop
 from benchmarks.engines.ours import train_members, train_plain
 from benchmarks.engines.traffic import BMM, EAGER, FUSED, Traffic
-from sweep.config import RunConfig, make_run
+from sweep.config.run import RunConfig, make_run
 from sweep.data.device import ImageData
 
 BITS, OPTIMIZERS = (2, 4, 8, 32), ("sgd", "adam", "rmsprop")

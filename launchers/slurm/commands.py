@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from launchers.crashes import signal_name
-from launchers.environment import set_for_workers
+from sweep.worker.crashes import signal_name
+from sweep.worker.environment import set_for_workers
 
 TIMEOUT_S = 60.0
 PING_TIMEOUT_S = 3.0  # a person waits for it, and other commands give up only after 9 s (measured)

@@ -12,16 +12,16 @@ import submitit
 from submitit.core.utils import FailedJobError
 
 from launchers.base import Ended
-from launchers.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
-from launchers.crashes import crash_signal
-from launchers.job import run_pack
-from launchers.journal import STOPPED, JournalReader, journal_path
-from launchers.packs import Pack, Task
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep import PROJECT
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
+from sweep.plan.packs import Pack, Task
+from sweep.results.journal import STOPPED, JournalReader, journal_path
+from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
+from sweep.worker.crashes import crash_signal
+from sweep.worker.job import run_pack
 
 # States of tasks that are over. What SLURM requeues is in some of them for seconds.
 _OVER = {

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from launchers.base import Listener, PlanLauncher
-from launchers.journal import History
 from launchers.launch import Launch
-from launchers.packs import make_tasks
 from launchers.progress import Tally
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.executor import Limits, SlurmExecutor
-from sweep.checks import ConfigError
-from sweep.plan import Plan
-from sweep.settings import Settings
+from sweep.config.checks import ConfigError
+from sweep.config.settings import Settings
+from sweep.plan.packs import make_tasks
+from sweep.plan.plan import Plan
+from sweep.results.journal import History
 
 USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
 

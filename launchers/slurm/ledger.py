@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launchers.journal import JournalReader, append_line
-from launchers.packs import Pack
+from sweep.plan.packs import Pack
+from sweep.results.journal import JournalReader, append_line
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from sweep.checks import ConfigError, allowed
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data.arrays import ImageArrays
 from sweep.data.files import ImageFiles
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.checks import ConfigError
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data.arrays import ImageArrays
 
 
@@ -38,6 +38,6 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 
 
 def _dataset_class(source: DataSource) -> Any:
-    from sweep.vision import torchvision
+    from sweep.data.vision import torchvision
 
     return {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}[source.kind]

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays, Labels
 from sweep.data.crops import resized_crops
 from sweep.data.interface import WHOLE, Batch, Part

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sweep.checks import ConfigError, allowed
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels
 from sweep.data.files import ImageFiles, paths_of

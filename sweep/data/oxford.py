@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sweep.checks import ConfigError
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels
 from sweep.data.square import side_of, square
@@ -53,7 +53,7 @@ def _read(source: DataSource) -> ImageArrays:
 
 def _torchvision_split(source: DataSource, split: str) -> Any:
     """torchvision's data set, which gives (image, label) with images (side, side, 3) uint8."""
-    from sweep.vision import torchvision
+    from sweep.data.vision import torchvision
 
     datasets = {"flowers102": torchvision.datasets.Flowers102, "pets": torchvision.datasets.OxfordIIITPet}
     dataset, resize = datasets[source.kind], partial(square, side=side_of(source))

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from sweep.checks import ConfigError, allowed
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sweep.checks import check_integer
-from sweep.config import DataSource
+from sweep.config.checks import check_integer
+from sweep.config.run import DataSource
 
 
 def side_of(source: DataSource) -> int:

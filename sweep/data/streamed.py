@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
+from sweep.config.checks import ConfigError
+from sweep.config.run import RunConfig
 from sweep.data.arrays import Labels
 from sweep.data.device import batch_sizes, subset_index
 from sweep.data.files import ImageFiles, Paths

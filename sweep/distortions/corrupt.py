@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import Distortion
 from sweep.data.arrays import Images
-from sweep.distortions.config import Distortion
 
 PACKAGE = "imagecorruptions-imaug"
 LEAST_SIDE = 32  # pixels, what the package is made for

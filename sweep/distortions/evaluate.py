@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
-from sweep.measures.weights import load_best
 from sweep.training.precision import master_dtype
+from sweep.training.weights import load_best
 
 
 def trained_network(state: Mapping[str, Any], run: RunConfig, data: TrainingData, device: torch.device) -> nn.Module:

@@ -15,8 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from sweep.config.distorting import Distortion
 from sweep.data.arrays import Images
-from sweep.distortions.config import Distortion
 
 CHUNK = 100  # images that a process makes at a time
 

@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from sweep import data
-from sweep.config import DataSource, RunConfig, decodes_batches
+from sweep.config.distorting import CIFAR_C, GENERATED, IMAGENET_C, Distortion
+from sweep.config.run import DataSource, RunConfig, decodes_batches
 from sweep.data.arrays import Images, Labels
 from sweep.data.files import Paths
 from sweep.data.resized import central_crop
 from sweep.distortions import corrupt
-from sweep.distortions.config import CIFAR_C, GENERATED, IMAGENET_C, Distortion
 from sweep.distortions.generate import Maker, alone_in, beside, file_of, missing, write_missing
 from sweep.distortions.published import ImageNetC, check_cifar_labels, check_classes, cifar_images, mapped
 

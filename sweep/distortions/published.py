@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from sweep.checks import ConfigError, allowed
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.distorting import CIFAR_C, CORRUPTIONS, GENERATED, IMAGENET_C, SEVERITIES, Distortion
+from sweep.config.facts import DataFacts
 from sweep.data.arrays import Images, Labels
 from sweep.data.image_folder import EXTENSIONS
 from sweep.data.square import square
-from sweep.distortions.config import CIFAR_C, CORRUPTIONS, GENERATED, IMAGENET_C, SEVERITIES, Distortion
 
 SHOWN = 3  # names in an error
 

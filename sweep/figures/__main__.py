@@ -8,20 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.checks import ConfigError, allowed
-from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.measuring import FORMS
+from sweep.config.run import RUN_FIELDS
 from sweep.figures.corruptions import draw_corruptions
 from sweep.figures.drawing import save
 from sweep.figures.landscapes import draw_landscapes
 from sweep.figures.ranking import MEASURES, rank
 from sweep.figures.scatter import draw_ranking, draw_scatter
 from sweep.figures.step_sizes import draw_step_sizes
-from sweep.measures.config import FORMS
-from sweep.rows import Store, distortions_store, measures_store
-from sweep.tables.flatness import MEASURE_SETTING
-from sweep.tables.generalization import SETTING
-from sweep.tables.select import (
+from sweep.results.rows import Store, distortions_store, measures_store
+from sweep.results.select import (
     DISTORTION_KEYS,
     MEASURE_KEYS,
     narrow,
@@ -29,6 +27,8 @@ from sweep.tables.select import (
     stored_distortions,
     stored_measures,
 )
+from sweep.tables.flatness import MEASURE_SETTING
+from sweep.tables.generalization import SETTING
 from sweep.tables.sources import runs_of_tables
 
 ARGUMENTS = {"figure": "all", "results_dir": "results", "sweep": "", "output": ""}

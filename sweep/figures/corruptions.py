@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.figures.drawing import draw_cells, new_figure
 from sweep.tables.display import precision
 from sweep.tables.distortion_display import ALPHA, names_of

@@ -9,8 +9,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from sweep.checks import ConfigError
-from sweep.config import RUN_FIELDS
+from sweep.config.checks import ConfigError
+from sweep.config.run import RUN_FIELDS
 from sweep.figures.drawing import new_figure
 from sweep.tables.generalization import PRECISION
 from sweep.tables.published import network_name, precision_name

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from sweep.architectures import SIZES
-from sweep.config import FULL_PRECISION, RUN_FIELDS
-from sweep.measures.config import BOUNDS, FORMS
+from sweep.config.measuring import BOUNDS, FORMS
+from sweep.config.run import FULL_PRECISION, RUN_FIELDS
 from sweep.tables.flatness import NORMS
 
 MEASURES = (*NORMS, *BOUNDS, "hessian_eigenvalue")

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sweep.config.measuring import FORMS
 from sweep.figures.drawing import colour, draw_cells, marker, new_figure
 from sweep.figures.ranking import MEASURES, POOLS
-from sweep.measures.config import FORMS
 from sweep.tables.published import precision_name
 
 WIDE = 20.0  # the axis is logarithmic where the largest value is this many times the smallest

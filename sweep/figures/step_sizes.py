@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.figures.drawing import colour, marker, new_figure
 from sweep.tables.flatness import NETWORK
 from sweep.tables.published import network_name, precision_name

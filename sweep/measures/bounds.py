@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from sweep.measures.config import BOUNDS, SCALE_OF, MeasureConfig
+from sweep.config.measuring import BOUNDS, SCALE_OF, MeasureConfig
 
 
 class Bounds:

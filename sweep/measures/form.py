@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from sweep.config.measuring import BOUNDS, SCALES, MeasureConfig
 from sweep.measures.bounds import Bounds
-from sweep.measures.config import BOUNDS, SCALES, MeasureConfig
 from sweep.measures.evaluate import losses
 from sweep.measures.hessian import hessian_product, largest_eigenvalue
 from sweep.measures.images import ImageSet
@@ -19,8 +19,8 @@ from sweep.measures.norms import l2_norm
 from sweep.measures.perturbation import Searches
 from sweep.measures.search import SearchResult
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names, flatten
 from sweep.quantizers import LSQ
+from sweep.training.weights import counted_names, flatten
 
 Columns = dict[str, Any]
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.measuring import MeasureConfig
+from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
-from sweep.measures.config import MeasureConfig
 from sweep.measures.form import (
     Columns,
     Form,
@@ -22,7 +22,7 @@ from sweep.measures.images import ImageSet, training_images
 from sweep.measures.norms import quantization_error, quantization_noise, step_sizes
 from sweep.measures.regularizer import actual_regularizer, uniform_regularizer
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names, fold, load_trained, materialise, quantizers, quantizes_activations
+from sweep.training.weights import counted_names, fold, load_trained, materialise, quantizers, quantizes_activations
 
 DEFAULT_BATCHING = Batching()
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sweep.measures.weights import quantizes_activations
 from sweep.models.nin import NiN
+from sweep.training.weights import quantizes_activations
 
 
 class Network(Protocol):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from sweep.measures.weights import quantizers
+from sweep.training.weights import quantizers
 
 
 def l2_norm(vector: Tensor) -> float:

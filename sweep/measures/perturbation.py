@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from sweep.measures.config import MeasureConfig
+from sweep.config.measuring import MeasureConfig
 from sweep.measures.evaluate import Summary, least_share, loss_gradients, mean_share, perturbed_accuracy
 from sweep.measures.images import ImageSet
 from sweep.measures.noise import gaussians, uniforms

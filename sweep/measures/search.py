@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sweep.measures.config import MeasureConfig
+from sweep.config.measuring import MeasureConfig
 
 BELOW, AT_TARGET, ABOVE = -1, 0, 1
 

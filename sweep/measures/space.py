@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from sweep.measures.network import Network, batched_network
-from sweep.measures.weights import flatten
 from sweep.quantizers import LSQ
+from sweep.training.weights import flatten
 
 BACKWARD = 2  # memory of a forward and backward pass in units of what the forward pass keeps
 

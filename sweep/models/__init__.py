@@ -5,7 +5,7 @@ from importlib import import_module
 from torch import nn
 
 from sweep.architectures import ARCHITECTURES
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.models.convolution import subsample_pointwise
 
 

@@ -6,8 +6,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
-from sweep.vision import torchvision
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 
 BasicBlock, Bottleneck = torchvision.models.resnet.BasicBlock, torchvision.models.resnet.Bottleneck
 Shortcut = Callable[[int, int, int], nn.Module]  # of inputs, outputs, stride

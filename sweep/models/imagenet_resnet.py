@@ -4,8 +4,8 @@ from functools import partial
 
 from torch import nn
 
-from sweep.config import RunConfig
-from sweep.vision import torchvision
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 
 
 def _resnet(name: str, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:

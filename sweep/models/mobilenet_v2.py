@@ -3,8 +3,8 @@
 from torch import nn
 
 from sweep.architectures.convolutional import mobilenet_v2_stages
-from sweep.config import RunConfig
-from sweep.vision import torchvision
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 
 
 def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:

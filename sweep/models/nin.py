@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.models.convolution import conv_before_bn
 
 

@@ -2,9 +2,9 @@
 
 from torch import nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 from sweep.models.convolution import keep_bias
-from sweep.vision import torchvision
 
 
 def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:

@@ -5,8 +5,8 @@ from functools import partial
 from torch import nn
 
 from sweep.architectures.transformers import BLOCKS, PATCH
-from sweep.config import RunConfig
-from sweep.vision import torchvision
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 
 HEAD_STD = 0.02
 

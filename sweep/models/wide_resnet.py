@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.models.convolution import conv_before_bn
 
 BASE_WIDTH = 16

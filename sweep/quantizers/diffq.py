@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
 from sweep.quantizers.noise import Noise
 from sweep.quantizers.straight_through import straight_through

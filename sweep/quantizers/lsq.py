@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
 
 Limit = Any  # qmin or qmax: an int, or a tensor: 0-d, or with one per member of an array

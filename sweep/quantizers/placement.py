@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.config import FULL_PRECISION, RunConfig
+from sweep.config.run import FULL_PRECISION, RunConfig
 from sweep.quantizers.base import Parts, Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
 from sweep.quantizers.straight_through import round_through
 

@@ -5,7 +5,7 @@ Of its activations inside attention there is nothing here: PyTorch's attention m
 
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
 from sweep.quantizers.lsq import LSQ, ActivationLSQ, fake_quantize
 

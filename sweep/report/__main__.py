@@ -5,8 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.config.run import RUN_FIELDS
 from sweep.report.contents import Contents, read_contents
 from sweep.report.flatness import measured_values
 from sweep.report.page import render

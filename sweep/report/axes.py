@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.config import FULL_PRECISION, RUN_FIELDS
+from sweep.config.run import FULL_PRECISION, RUN_FIELDS
 from sweep.figures.drawing import colour
 from sweep.figures.ranking import follows
 from sweep.tables.display import precision

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.checks import ConfigError
-from sweep.config import RUN_FIELDS
+from sweep.config.checks import ConfigError
+from sweep.config.run import RUN_FIELDS
 from sweep.report.axes import Axis, find_axes, with_labels
-from sweep.rows import curves_store
-from sweep.tables.select import finished_distortions, finished_measures, narrow, planned_and_stored
+from sweep.results.rows import curves_store
+from sweep.results.select import finished_distortions, finished_measures, narrow, planned_and_stored
 
 CURVE_METRICS = ("train_loss", "test_loss", "train_acc", "test_acc")
 

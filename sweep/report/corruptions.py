@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.distortions.config import CORRUPTIONS
+from sweep.config.distorting import CORRUPTIONS
 from sweep.report import tables
 from sweep.report.axes import is_full_precision
 from sweep.report.charts.corruptions import QUANTITIES, corruption_charts

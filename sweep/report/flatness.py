@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from sweep.config.measuring import FORMS
 from sweep.figures.ranking import MEASURES, rank
-from sweep.measures.config import FORMS
 from sweep.report import tables
 from sweep.report.charts.drawing import Chart, Precisions
 from sweep.report.charts.flatness import ranking, scatter, step_sizes

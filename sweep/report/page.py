@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import vl_convert
 
-from sweep.config import RUN_FIELDS
+from sweep.config.run import RUN_FIELDS
 from sweep.report.axes import SHORT, precisions, text_of
 from sweep.report.charts.gaps import QUANTITIES, STRANDS
 from sweep.report.contents import CURVE_METRICS, Contents

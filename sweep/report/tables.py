@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.clusters import clusters, shared_values
-from sweep.hours import KINDS, device_kind, hours
 from sweep.report.axes import OUTCOMES, SHORT, Axis
+from sweep.results.clusters import clusters, shared_values
+from sweep.results.hours import KINDS, device_kind, hours
 from sweep.tables import display, distortion_display, flatness_display
 from sweep.tables.distortions import error_improvement_table
 from sweep.tables.flatness import METRICS, flatness_table

@@ -9,19 +9,20 @@ from typing import Any
 import optuna
 
 from launchers.base import PlanLauncher
-from sweep import execute
-from sweep.checks import ConfigError
-from sweep.config import DataSource, RunConfig, make_run
-from sweep.cost import DataFacts, worker_kind
-from sweep.plan import Plan, make_plan
-from sweep.provenance import code_fingerprint
-from sweep.rows import FINAL, rows_store, run_of_row, stored
+from sweep.commands import execute
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource, RunConfig, make_run
+from sweep.config.settings import Settings
+from sweep.plan.cost import worker_kind
+from sweep.plan.plan import Plan, make_plan
+from sweep.results.provenance import code_fingerprint
+from sweep.results.rows import FINAL, rows_store, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
 from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, Recorded, TrialLog
-from sweep.settings import Settings
 from sweep.terminal import duration
 
 Rows = Mapping[str, Mapping[str, Any]]  # by run id

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.checks import ConfigError, allowed, check_boolean, check_integer, did_you_mean
+from sweep.config.checks import ConfigError, allowed, check_boolean, check_integer, did_you_mean
 
 # Keys of conf/hydra/sweeper/optuna.yaml that the command line takes without a prefix.
 SEARCH_KEYS = ("n_trials", "objectives", "sampler", "pruner", "seed_from_rows")

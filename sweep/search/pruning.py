@@ -7,11 +7,11 @@ from typing import Any
 import optuna
 from optuna.trial import Trial
 
-from launchers.journal import EPOCH, JournalReader
-from launchers.stops import request_prune
+from sweep.results.journal import EPOCH, JournalReader
 from sweep.search.options import Objective
 from sweep.search.study import notes_of
 from sweep.search.trials import AskedTrial, TrialLog
+from sweep.worker.stops import request_prune
 
 
 def recorded_curves(sweep_dir: Path, objective: Objective) -> dict[str, dict[int, float]]:

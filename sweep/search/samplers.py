@@ -8,7 +8,7 @@ import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.search.options import Method, SearchOptions
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # its lines on every trial would drown ours

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig, check_value, identity, make_run
-from sweep.grid import Axis, expand, fixed_axis, in_order_of_dependence
+from sweep.config.checks import ConfigError
+from sweep.config.grid import Axis, expand, fixed_axis, in_order_of_dependence
+from sweep.config.run import RunConfig, check_value, identity, make_run
 
 Values = Mapping[str, Any]
 FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k", "rho", "beta",

@@ -15,8 +15,8 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FixedTrial, FrozenTrial, TrialState, create_trial
 
-from sweep.config import RunConfig, make_run
-from sweep.rows import FINAL
+from sweep.config.run import RunConfig, make_run
+from sweep.results.rows import FINAL
 from sweep.search.options import SearchOptions
 from sweep.search.samplers import make_pruner, make_sampler
 from sweep.search.space import Space

@@ -6,14 +6,14 @@ from typing import Any, cast
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Sweep
 from omegaconf import OmegaConf
 
-from sweep.checks import ConfigError
-from sweep.config import check_value
-from sweep.execute import describe_all
-from sweep.given import GivenWeights
-from sweep.grid import AXES, Axis, composed_and_merged, parse_axes
+from sweep.commands.execute import describe_all
+from sweep.commands.given import GivenWeights
+from sweep.commands.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
+from sweep.config.checks import ConfigError
+from sweep.config.grid import AXES, Axis, composed_and_merged, parse_axes
+from sweep.config.run import check_value
 from sweep.search.options import make_options
 from sweep.search.space import Interval, Space, make_interval
-from sweep.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
 
 LOG = "log"
 

@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.checks import ConfigError, allowed
-from sweep.cli import parse_arguments, run_command
-from sweep.config import RUN_FIELDS
-from sweep.studies import study_table_of
+from sweep.commands.cli import parse_arguments, run_command
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.run import RUN_FIELDS
+from sweep.config.studies import study_table_of
+from sweep.results.select import (
+    DISTORTION_KEYS,
+    MEASURE_KEYS,
+    narrow,
+    narrow_measures,
+    stored_distortions,
+    stored_measures,
+    with_measures,
+)
 from sweep.tables import display, distortion_display, studies_display
 from sweep.tables.distortions import distortion_table, error_improvement_table
 from sweep.tables.flatness import METRICS, flatness_table
@@ -25,15 +34,6 @@ from sweep.tables.published import (
     add_published_distortion,
     add_published_flatness,
     add_published_improvement,
-)
-from sweep.tables.select import (
-    DISTORTION_KEYS,
-    MEASURE_KEYS,
-    narrow,
-    narrow_measures,
-    stored_distortions,
-    stored_measures,
-    with_measures,
 )
 from sweep.tables.sources import runs_of_tables
 from sweep.tables.studies import study_table

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.checks import ConfigError
-from sweep.distortions.config import CORRUPTIONS
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import CORRUPTIONS
 from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, is_full
 from sweep.tables.pairs import change_columns, interval, pairs, standard_error
 

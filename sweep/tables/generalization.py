@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.config import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
-from sweep.rules import QUANTIZED_ONLY
+from sweep.config.rules import QUANTIZED_ONLY
+from sweep.config.run import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
 from sweep.tables.pairs import interval, pairs, standard_error
 
 # What the paper averages over. Everything else that differs makes a line of its own.

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.config import FULL_PRECISION, UNLESS
+from sweep.config.run import FULL_PRECISION, UNLESS
+from sweep.config.transfer import RUN, TRANSFER, kind_of
+from sweep.results.select import planned_and_stored
 from sweep.tables.generalization import PRECISION, SETTING
-from sweep.tables.select import planned_and_stored
-from sweep.transfer import RUN, TRANSFER, kind_of
 
 KEYS = ("initial_weights", "teacher")
 COMPARED = tuple(name for name in SETTING if name not in TRANSFER)

@@ -5,8 +5,8 @@ from functools import partial
 
 import pandas as pd
 
-from sweep.config import RUN_FIELDS, UNLESS
-from sweep.studies import LABELS, Metric, StudyTable
+from sweep.config.run import RUN_FIELDS, UNLESS
+from sweep.config.studies import LABELS, Metric, StudyTable
 from sweep.tables.formats import number, text_formats
 
 _COUNTS = ("n", "missing", "diverged")

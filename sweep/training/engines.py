@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import TrainingData
 from sweep.training.array.engine import train_array

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
+from sweep.config.checks import ConfigError
+from sweep.config.run import RunConfig
 from sweep.models import build_model
 
 SHOWN = 3  # names in a message

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.interface import Batch
 from sweep.quantizers.bins import bin_regularization, coefficient
 from sweep.training.teachers import SoftLabels

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers import undecayed_parameters
 
 _ADAMS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}

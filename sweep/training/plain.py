@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.config import FULL_PRECISION, RunConfig
-from sweep.cost import evaluated_epochs
+from sweep.config.run import FULL_PRECISION, RunConfig, evaluated_epochs
 from sweep.data.device import ImageData
 from sweep.data.interface import TrainingData
 from sweep.models import build_model
@@ -81,7 +80,7 @@ class PlainTraining:
         self.best_weights = state["best_weights"]
 
     def result(self) -> dict[str, Any]:
-        """The result columns of the row (see sweep/schema.py) and, under `curve`, the epochs."""
+        """The result columns of the row (see sweep/results/schema.py) and, under `curve`, the epochs."""
         return result_of(self.run, self.progress, self.data) | {
             "parameters": self.parameters,
             "step_sizes_clamped": int(self.clamped.item()),
@@ -185,7 +184,7 @@ def initial_model(run: RunConfig, data: TrainingData) -> nn.Module:
 def train(run: RunConfig, data: TrainingData, device: torch.device, options: TrainOptions) -> dict[str, Any]:
     """Trains `run` to its end, from its checkpoint where there is one.
 
-    Returns the result columns of its row (see sweep/schema.py) and, under `curve`, its epochs. Raises
+    Returns the result columns of its row (see sweep/results/schema.py) and, under `curve`, its epochs. Raises
     `Interrupted` when `options.stop()` turns true, after saving a checkpoint. Interrupted and resumed equals
     uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
     those of the checkpoint.

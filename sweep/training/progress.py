@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
 from sweep.training.evaluate import Evaluation
 from sweep.training.ranks import ALONE, Ranks
@@ -71,7 +71,7 @@ def best_record(curve: list[Record]) -> Record | None:
 
 
 def result_of(run: RunConfig, progress: Progress, data: TrainingData) -> dict[str, Any]:
-    """The columns of a row that follow from the curve (see sweep/schema.py), and the curve itself."""
+    """The columns of a row that follow from the curve (see sweep/results/schema.py), and the curve itself."""
     best, last = best_record(progress.curve), progress.curve[-1]
     result: dict[str, Any] = dict.fromkeys((*EVALUATED, "best_epoch", "gap", "last_gap", "at_chance"))
     result |= {f"last_{name}": None for name in EVALUATED}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.architectures import SIZES
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import Batch
 from sweep.data.order import augmentation_key

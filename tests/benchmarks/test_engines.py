@@ -22,7 +22,7 @@ from benchmarks.engines.rows import model_epochs_per_h, rows_of
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.traffic import BMM, EAGER, FUSED, Passes, Traffic, activation_bytes, operations
 from benchmarks.engines.variants import Variant, base_run, mixed, solo, variants
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.models import build_model
 from sweep.quantizers.lsq import LSQ

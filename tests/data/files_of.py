@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sweep.config import DataSource
+from sweep.config.run import DataSource
 
 SIDE = 16
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from sweep import data
-from sweep.checks import ConfigError
-from sweep.config import DataSource
-from sweep.vision import torchvision
+from sweep.config.checks import ConfigError
+from sweep.config.run import DataSource
+from sweep.data.vision import torchvision
 
 
 def source(folder: Path, kind: str = "cifar10") -> DataSource:

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from sweep import data
-from sweep.checks import ConfigError
-from sweep.config import DataSource
+from sweep.config.checks import ConfigError
+from sweep.config.run import DataSource
 from sweep.data import image_folder
-from sweep.vision import torchvision
+from sweep.data.vision import torchvision
 
 SIDE = 6
 

@@ -10,10 +10,10 @@ from PIL import Image
 from scipy.io import savemat
 
 from sweep import data
-from sweep.checks import ConfigError
-from sweep.config import DataSource
+from sweep.config.checks import ConfigError
+from sweep.config.run import DataSource
 from sweep.data import oxford
-from sweep.vision import torchvision
+from sweep.data.vision import torchvision
 
 NOWHERE = "http://127.0.0.1:1/"
 SIDE = 8

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from sweep import data
-from sweep.checks import ConfigError
-from sweep.config import DataSource
+from sweep.config.checks import ConfigError
+from sweep.config.run import DataSource
 from sweep.data import parquet_images
 
 FEATURES = {"img": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog", "owl"]}}

@@ -9,7 +9,7 @@ from PIL import Image
 
 from sweep.data.order import random_bits
 from sweep.data.resized import AREA, ASPECT, ATTEMPTS, central_crop, random_box, random_crop
-from sweep.vision import torchvision
+from sweep.data.vision import torchvision
 
 transforms = torchvision.transforms
 few = settings(max_examples=50, derandomize=True, deadline=None, database=None)

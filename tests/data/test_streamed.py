@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from sweep import data
-from sweep.checks import ConfigError
-from sweep.config import DataSource, RunConfig
+from sweep.config.checks import ConfigError
+from sweep.config.run import DataSource, RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import WHOLE, Part
 from sweep.data.order import augmentation_key, permutation, random_bits

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.distortions.config import Distortion
+from sweep.config.distorting import Distortion
 from sweep.distortions.generate import CHUNK, alone_in, write_missing
 
 COUNT = 2 * CHUNK + 3

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import CORRUPTIONS, Distortion
 from sweep.distortions import corrupt
-from sweep.distortions.config import CORRUPTIONS, Distortion
 from sweep.distortions.corrupt import constants, corrupted_image, enlargement
 
 PLAIN = ("defocus_blur", "zoom_blur", "brightness", "contrast", "pixelate", "jpeg_compression", "gaussian_blur")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.config import QUANTIZERS
+from sweep.config.run import QUANTIZERS
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.distortions.evaluate import trained_network

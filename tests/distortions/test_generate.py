@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweep.distortions.config import Distortion
+from sweep.config.distorting import Distortion
 from sweep.distortions.generate import CHUNK, beside, file_of, missing
 from sweep.distortions.images import CorruptedImages
+from tests.commands.test_run import wait_for
 from tests.conftest import DIGITS
 from tests.distortions.squares import COUNT, Squares, write
-from tests.test_run import wait_for
 
 
 def test_every_image_is_in_its_place_and_counted(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_an_interrupted_file_is_not_there(tmp_path: Path) -> None:
 SLOW = """
 import sys
 from pathlib import Path
-from sweep.distortions.config import Distortion
+from sweep.config.distorting import Distortion
 from tests.distortions.squares import Squares, write
 folder = Path(sys.argv[1])
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep.checks import ConfigError
-from sweep.config import DataSource
-from sweep.cost import DataFacts
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import Distortion
+from sweep.config.facts import DataFacts
+from sweep.config.run import DataSource
 from sweep.data import describe
 from sweep.data.arrays import ImageArrays
-from sweep.distortions.config import Distortion
 from sweep.distortions.images import CorruptedImages
 from sweep.distortions.published import check_cifar_labels, check_classes, check_files, source_in
 from tests.conftest import DIGITS

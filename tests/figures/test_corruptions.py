@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.checks import ConfigError
-from sweep.distortions.config import CORRUPTIONS, Distortion
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import CORRUPTIONS, Distortion
 from sweep.figures.__main__ import main
 from sweep.figures.corruptions import draw_corruptions
-from sweep.rows import distortions_store, rows_store
-from sweep.tables.select import planned_and_stored, stored_distortions
+from sweep.results.rows import distortions_store, rows_store
+from sweep.results.select import planned_and_stored, stored_distortions
 from tests.conftest import tiny_run
 from tests.distorted_row_of import distorted_row_of
 from tests.rows_of import row_of

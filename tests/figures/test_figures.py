@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
-from sweep.config import RUN_FIELDS
+from sweep.config.checks import ConfigError
+from sweep.config.measuring import MeasureConfig
+from sweep.config.run import RUN_FIELDS
 from sweep.figures.__main__ import main, measured_runs
 from sweep.figures.landscapes import draw_landscapes
 from sweep.figures.ranking import MEASURES, rank
 from sweep.figures.scatter import draw_ranking, draw_scatter
 from sweep.figures.step_sizes import draw_step_sizes
-from sweep.measures.config import MeasureConfig
-from sweep.rows import measures_store, rows_store
-from sweep.tables.select import MEASURE_KEYS
+from sweep.results.rows import measures_store, rows_store
+from sweep.results.select import MEASURE_KEYS
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from launchers.slurm import commands
-from sweep.plugins import with_default_launcher
+from sweep.commands.plugins import with_default_launcher
 from tests.cluster.cluster import SlurmCluster, missing_packages
 from tests.cluster.daemon import find_program
-from tests.test_run import SMALL
+from tests.commands.test_run import SMALL
 
 SLURM = "hydra/launcher=slurm"
 SAYS = "SLURM does not answer"

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from launchers import causes, launch
+from launchers import launch
 from launchers.base import Ended
-from launchers.journal import DIED, STARTED, History, journal_path, record
 from launchers.launch import Launch
-from launchers.packs import Pack
 from launchers.progress import Tally
-from sweep.checks import ConfigError
-from sweep.rows import rows_store
-from sweep.settings import Settings
-from tests.launchers.test_packs import tasks
+from sweep.config.checks import ConfigError
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack
+from sweep.results.journal import DIED, STARTED, History, journal_path, record
+from sweep.results.rows import rows_store
+from sweep.worker import causes
+from tests.plan.test_packs import tasks
 
 WORKER = {"cpu": "EPYC", "cpu_capability": "AVX2", "torch_version": "2.13.0", "qsweep_version": "0.1"}
 REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0, qsweep 0.1"}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from launchers.packs import Pack
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, error_of, submission_environment
 from launchers.slurm.executor import Limits, SlurmExecutor
 from launchers.slurm.ledger import Ledger, Submitted
-from sweep.settings import Settings
-from tests.launchers.test_packs import tasks
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack
+from tests.plan.test_packs import tasks
 
 
 def packs(tmp_path: Path, count: int) -> list[Pack]:

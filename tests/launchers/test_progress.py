@@ -3,7 +3,7 @@
 import pytest
 
 from launchers.progress import Display, Tally
-from tests.launchers.test_packs import tasks
+from tests.plan.test_packs import tasks
 
 
 @pytest.fixture

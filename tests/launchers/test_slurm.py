@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from launchers.journal import JournalReader
+from sweep.results.journal import JournalReader
 from tests.cluster.cluster import SlurmCluster
 from tests.cluster.daemon import wait_until
-from tests.launchers.test_crashes import SWEEP as CRASHES
-from tests.launchers.test_crashes import check_crashes, crashing_workers
-from tests.test_measure import FAST, measure, measured
-from tests.test_run import SMALL, computed, curves, run
+from tests.commands.test_measure import FAST, measure, measured
+from tests.commands.test_run import SMALL, computed, curves, run
+from tests.worker.test_crashes import SWEEP as CRASHES
+from tests.worker.test_crashes import check_crashes, crashing_workers
 
 ON_CPUS = [
     "hydra/launcher=slurm", "device=cpu", "hydra.launcher.gpus_per_task=0", "hydra.launcher.cpus_per_task=1",
@@ -363,7 +363,7 @@ def test_a_run_that_fails_makes_its_task_fail(slurm: SlurmCluster, env: dict[str
     fault.write_text(
         "import sys\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from launchers.work import train\n"
+        "    from sweep.worker.work import train\n"
         "    good = train.results\n"
         "    def results(tasks, pack, stops):\n"
         "        task, = tasks\n"

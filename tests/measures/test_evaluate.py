@@ -17,7 +17,7 @@ from sweep.measures.evaluate import (
 from sweep.measures.images import ImageSet
 from sweep.measures.noise import gaussians, uniforms
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names, fold
+from sweep.training.weights import counted_names, fold
 from tests.measures.tiny import answered, counted_space, literal_correct, literal_loss, random_images, random_nin
 
 

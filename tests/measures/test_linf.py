@@ -7,7 +7,7 @@ import torch
 from sweep.measures.images import ImageSet
 from sweep.measures.linf import box_sharpness, maximise, random_basis, subspace_sharpness
 from sweep.measures.space import WeightSpace
-from sweep.measures.weights import counted_names
+from sweep.training.weights import counted_names
 from tests.measures.tiny import PlainLinear, counted_space, literal_loss, random_images, random_nin
 
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.config import STEP_SIZES, RunConfig
+from sweep.config.measuring import BOUNDS, SCALES, make_measure_config
+from sweep.config.run import STEP_SIZES, RunConfig
 from sweep.data import load_files
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.data.streamed import StreamedData
 from sweep.measures.bounds import Bounds
-from sweep.measures.config import BOUNDS, SCALES, make_measure_config
 from sweep.measures.measure import measure
 from sweep.measures.norms import quantization_error
 from sweep.measures.space import Batching
 from sweep.quantizers import quantize
-from sweep.schema import MEASURES
+from sweep.results.schema import MEASURES
 from sweep.training.evaluate import evaluate
 from sweep.training.plain import TrainOptions, initial_model, train
 from tests.conftest import tiny_run

@@ -7,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 
 from sweep.measures.network import BatchedNiN, LoopedNetwork, batched_network, correct, loss_sums
-from sweep.measures.weights import fold
+from sweep.training.weights import fold
 from tests.measures.tiny import PlainLinear, random_nin
 
 

@@ -10,14 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sweep.measures.config import MeasureConfig, make_measure_config
+from sweep.config.measuring import MeasureConfig, make_measure_config
 from sweep.measures.images import ImageSet
 from sweep.measures.noise import generator
 from sweep.measures.perturbation import Searches, magnitude_std
 from sweep.measures.search import SearchResult
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names
 from sweep.quantizers import LSQ
+from sweep.training.weights import counted_names
 from tests.measures.tiny import (
     PlainLinear,
     answered,

@@ -6,7 +6,7 @@ from torch.func import functional_call
 
 from sweep.measures.regularizer import actual_regularizer, uniform_regularizer
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names
+from sweep.training.weights import counted_names
 from tests.measures.tiny import PlainLinear, counted_space, random_images, random_nin, with_vector
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sweep.measures.config import make_measure_config
+from sweep.config.measuring import make_measure_config
 from sweep.measures.search import ABOVE, AT_TARGET, BELOW, Excess, bisect, outcome
 
 CONFIG = make_measure_config({"tolerance": 1e-3})

@@ -9,8 +9,8 @@ from torch.func import functional_call
 
 from sweep.measures.images import ImageSet
 from sweep.measures.space import Batching, WeightSpace
-from sweep.measures.weights import counted_names
 from sweep.models.nin import NiN
+from sweep.training.weights import counted_names
 
 
 def random_nin(channels: int = 4, depth: int = 2, inputs: int = 1, seed: int = 0) -> NiN:

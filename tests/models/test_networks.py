@@ -8,12 +8,13 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sweep.architectures import ARCHITECTURES, SIZES
-from sweep.config import RunConfig
-from sweep.cost import DataFacts, macs_per_image
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
+from sweep.data.vision import torchvision
 from sweep.models import build_model
 from sweep.models.cifar_resnet import PaddingShortcut
+from sweep.plan.cost import macs_per_image
 from sweep.training.given import shapes_of
-from sweep.vision import torchvision
 from tests.conftest import tiny_run
 
 CIFAR = (32, 10)  # side of the images, classes

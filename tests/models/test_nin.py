@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.cost import DataFacts, macs_per_image
+from sweep.config.facts import DataFacts
 from sweep.models.nin import NiN
+from sweep.plan.cost import macs_per_image
 from tests.conftest import tiny_run
 
 # (classes, depth, width): parameters, multiply-accumulates per 32 x 32 image

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.models import build_model
 from sweep.quantizers import initialize_activations, positive_parameters, quantize, undecayed_parameters
 from sweep.quantizers.base import Quantizer
 from sweep.quantizers.lsq import LSQ, ActivationLSQ
+from tests.config.test_run import ACTS, EACH_QUANTIZER
 from tests.conftest import tiny_run
-from tests.test_config import ACTS, EACH_QUANTIZER
 
 IMAGES = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

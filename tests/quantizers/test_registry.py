@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sweep import PROJECT
-from sweep.config import QUANTIZERS, UNLESS, make_run
+from sweep.config.run import QUANTIZERS, UNLESS, make_run
 from tests.conftest import TINY
 
 CONF = PROJECT / "conf"

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from sweep.config import RunConfig
-from sweep.measures.config import MeasureConfig
+from sweep.config.measuring import MeasureConfig
+from sweep.config.run import RunConfig
 from sweep.report.contents import Contents, read_contents
-from sweep.rows import curves_store, distortions_store, measures_store, rows_store
-from sweep.schema import DISTORTIONS
+from sweep.results.rows import curves_store, distortions_store, measures_store, rows_store
+from sweep.results.schema import DISTORTIONS
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import START, row_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.report.axes import find_axes, precisions
 from tests.conftest import tiny_run
 from tests.report.results import contents_of, full_results, gap, grid, write_rows

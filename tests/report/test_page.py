@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.report.__main__ import main, report
 from sweep.report.page import rounded
 from tests.report.results import contents_of, full_results

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sweep.checks import ConfigError
+from sweep.config.checks import ConfigError
 from sweep.search import options
 from sweep.search.options import Objective, make_options
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sweep import PROJECT
-from tests.test_run import CIRCUMSTANCES, SMALL, faulty, run, start, wait_for, worker_pids
+from tests.commands.test_run import CIRCUMSTANCES, SMALL, faulty, run, start, wait_for, worker_pids
 
 __all__ = ["faulty"]  # a fixture
 

@@ -7,9 +7,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
-from sweep.checks import ConfigError
-from sweep.config import make_run
-from sweep.grid import fixed_axis, parse_axes
+from sweep.config.checks import ConfigError
+from sweep.config.grid import fixed_axis, parse_axes
+from sweep.config.run import make_run
 from sweep.search.space import Interval, Space, make_interval
 from sweep.search.sweeper import command_line_intervals
 from tests.conftest import TINY, tiny_run

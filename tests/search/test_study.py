@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from launchers.stops import prune_path
-from sweep.checks import ConfigError
-from sweep.grid import fixed_axis
+from sweep.config.checks import ConfigError
+from sweep.config.grid import fixed_axis
 from sweep.search.options import SearchOptions, make_options
 from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space, make_interval
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, TrialLog
+from sweep.worker.stops import prune_path
 from tests.conftest import TINY
 from tests.search.test_options import DEFAULTS
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
-from sweep.distortions.config import CIFAR_C, CORRUPTIONS, Distortion
-from sweep.rows import distortions_store, rows_store
+from sweep.config.checks import ConfigError
+from sweep.config.distorting import CIFAR_C, CORRUPTIONS, Distortion
+from sweep.config.run import RunConfig
+from sweep.results.rows import distortions_store, rows_store
+from sweep.results.select import planned_and_stored, stored_distortions
 from sweep.tables import distortion_display
 from sweep.tables.__main__ import main
 from sweep.tables.distortions import distortion_table, error_improvement_table
 from sweep.tables.pairs import interval, p_values
 from sweep.tables.published import PUBLISHED, add_published_distortion, add_published_improvement
-from sweep.tables.select import planned_and_stored, stored_distortions
 from tests.conftest import tiny_run
 from tests.distorted_row_of import distorted_row_of
 from tests.rows_of import row_of

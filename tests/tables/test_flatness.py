@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
-from sweep.measures.config import BOUNDS, MeasureConfig
-from sweep.rows import measures_store, rows_store
+from sweep.config.checks import ConfigError
+from sweep.config.measuring import BOUNDS, MeasureConfig
+from sweep.results.rows import measures_store, rows_store
+from sweep.results.select import planned_and_stored, stored_measures
 from sweep.tables.__main__ import main
 from sweep.tables.flatness import NORMS, flatness_table
 from sweep.tables.flatness_display import flatness_formats
 from sweep.tables.published import add_published_flatness
-from sweep.tables.select import planned_and_stored, stored_measures
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of

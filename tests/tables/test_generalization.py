@@ -7,17 +7,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
-from sweep.cost import DataFacts
-from sweep.plan import make_plan
-from sweep.rows import rows_store
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
+from sweep.plan.plan import make_plan
+from sweep.results.rows import rows_store
+from sweep.results.select import narrow, planned_and_stored
 from sweep.tables import display
 from sweep.tables.__main__ import main
 from sweep.tables.formats import csv
 from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, published_table_1
-from sweep.tables.select import narrow, planned_and_stored
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
 

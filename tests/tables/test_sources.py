@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sweep.rows import rows_store
+from sweep.results.rows import rows_store
+from sweep.results.select import planned_and_stored
 from sweep.tables.generalization import generalization_table
-from sweep.tables.select import planned_and_stored
 from sweep.tables.sources import runs_of_tables, with_sources_described
 from tests.conftest import tiny_run
 from tests.rows_of import row_of

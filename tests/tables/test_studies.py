@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
-from sweep.rows import measures_store
-from sweep.studies import study_table_of
-from sweep.tables.select import planned_and_stored, with_measures
+from sweep.config.checks import ConfigError
+from sweep.config.run import RunConfig
+from sweep.config.studies import study_table_of
+from sweep.results.rows import measures_store
+from sweep.results.select import planned_and_stored, with_measures
 from sweep.tables.studies import study_table
 from sweep.tables.studies_display import study_formats
 from tests.conftest import tiny_run

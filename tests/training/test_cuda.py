@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.array.memory import predicted_bytes

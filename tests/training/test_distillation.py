@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import Batch, Crops, EpochBatches, ImageData
 from sweep.training.objectives import distillation

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.checks import ConfigError
-from sweep.config import RunConfig
+from sweep.config.checks import ConfigError
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.evaluate import evaluate

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.architectures import ARCHITECTURES
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.plain import PlainTraining, _Epochs

@@ -10,8 +10,8 @@ from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
+from tests.config.test_run import ACTS, EACH_QUANTIZER
 from tests.conftest import StopAfter, tiny_run
-from tests.test_config import ACTS, EACH_QUANTIZER
 
 CPU = torch.device("cpu")
 TEMPERING = {"quantizer": "noise_tempering", "tempering_c": 0.2, "tempering_k": 50.0}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sweep import data
-from sweep.config import can_join_array
+from sweep.config.run import can_join_array
 from sweep.data.streamed import StreamedData
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions

@@ -1,4 +1,4 @@
-"""Batch normalization over processes, here one; tests/launchers/test_processes.py has two."""
+"""Batch normalization over processes, here one; tests/worker/test_processes.py has two."""
 
 from collections.abc import Iterator
 from pathlib import Path

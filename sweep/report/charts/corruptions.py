@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from sweep.distortions.config import SEVERITIES
+from sweep.config.distorting import SEVERITIES
 from sweep.report.charts.drawing import GREY, Chart, Precisions, data, make_chart, precision_colour
 
 _ROW_PX = 24

@@ -6,8 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from sweep.config.measuring import FORMS
 from sweep.figures.landscapes import loss_grid, same_run
-from sweep.measures.config import FORMS
 from sweep.report.axes import SHORT
 from sweep.report.charts.drawing import Chart, make_chart
 

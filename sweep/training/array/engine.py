@@ -8,8 +8,7 @@ from typing import Any
 
 import torch
 
-from sweep.config import MEMBER_FIELDS, RunConfig, array_key
-from sweep.cost import evaluated_epochs
+from sweep.config.run import MEMBER_FIELDS, RunConfig, array_key, evaluated_epochs
 from sweep.data.device import EpochBatches, ImageData
 from sweep.training.array.evaluation import SplitEvaluation
 from sweep.training.array.network import ArrayNetwork

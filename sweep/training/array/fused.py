@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.training.array.kernels.batch_norm import finish_gradients, finish_statistics
 from sweep.training.array.kernels.convolution import convolution
 from sweep.training.array.kernels.input_gradient import input_gradient

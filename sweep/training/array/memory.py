@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from sweep.config import RunConfig
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
 from sweep.data.order import PADDING
 from sweep.models import build_model
 from sweep.training.array.layout import Layer, layers_of, parameters_per_member

@@ -1,9 +1,9 @@
-"""Update rules: what one batch does to the parameters. sweep/rules.py says what each reads."""
+"""Update rules: what one batch does to the parameters. sweep/config/rules.py says what each reads."""
 
 import torch
 from torch import nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.training.updates.base import Updates
 from sweep.training.updates.gradient import GradientStep
 from sweep.training.updates.sharpness import SharpnessAware

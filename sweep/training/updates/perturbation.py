@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers import keep_positive, layer_weights, positive_parameters
 from sweep.quantizers.base import Quantizer
 from sweep.training.updates.efficient import EPSILON

@@ -6,7 +6,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.training.updates.base import Loss
 from sweep.training.updates.efficient import approximate, vertical
 from sweep.training.updates.passes import Bypass, Repeated

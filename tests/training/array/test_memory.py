@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from sweep.config import RunConfig
-from sweep.cost import DataFacts
+from sweep.config.facts import DataFacts
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.training.array.engine import train_array
 from sweep.training.array.memory import members_that_fit, predicted_bytes

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.training.array.state import ArrayState, Stack
 from sweep.training.array.update import Optimizer, Rules, new_values

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.quantizers import quantize, undecayed_parameters
 from sweep.training.optimizers import make_optimizer
 from sweep.training.updates import Updates, make_updates

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.quantizers import MIN_STEP_SIZE

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.array.state import ArrayState

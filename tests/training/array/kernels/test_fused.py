@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.config import RunConfig
+from sweep.config.run import RunConfig
 from sweep.training.array.fused import FusedNetwork, FusedOptimizer
 from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.update import Optimizer

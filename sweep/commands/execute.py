@@ -1,0 +1,164 @@
+"""One sweep from its points to its rows: plan, launch, compact. Everything meets here."""
+
+import fcntl
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from launchers.base import Listener, PlanLauncher
+from launchers.progress import Tally
+from sweep import data
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import RUN_FIELDS, DataSource, RunConfig, decodes_batches
+from sweep.config.settings import Settings
+from sweep.config.studies import known_studies, study_table_of
+from sweep.plan.cost import worker_kind
+from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
+from sweep.results.compaction import compact_all
+from sweep.results.provenance import code_fingerprint
+from sweep.results.rows import STORES, Store, stored
+
+Point = tuple[RunConfig, DataSource]
+PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", "processes", *RUN_FIELDS)
+_OUTCOME = ("run_id", "status", "train_loss", "train_acc", "test_loss", "test_acc", "gap", "best_epoch")
+INTERRUPTED = 130
+
+
+def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
+    """By name of the data set; raises `ConfigError`."""
+    return {source.name: data.describe(source) for source in dict.fromkeys(sources)}
+
+
+def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
+    """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
+    settings = resolved(settings, launcher)
+    results_dir = Path(settings.results_dir)
+    kind = worker_kind(settings.device, settings.engine)
+    rows = stored(results_dir, PLAN_COLUMNS)
+    processes = settings.processes_per_run
+    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind, processes)
+    check_kernels(plan, settings)
+    carry_out(plan, settings, launcher)
+    if settings.dry_run:
+        return
+    if len(plan.runs) == 1:
+        print(_outcome(results_dir, plan.runs[0].run_id))
+    print(next_commands(plan, results_dir))
+
+
+def next_commands(plan: Plan, results_dir: Path) -> str:
+    """How the results become a table."""
+    where = f"results_dir={results_dir} sweep={plan.sweep_id}"
+    if plan.study not in known_studies():
+        return f"table: python -m sweep.tables {where}"
+    after = study_table_of(plan.study).after
+    first = [f"then: python -m sweep.{after} -m {where}"] if after else []
+    return "\n".join([*first, f"table: python -m sweep.tables study={plan.study} {where}"])
+
+
+def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:
+    """As `PlanLauncher.resolve`; raises `ConfigError` also where the launcher cannot do what `settings` ask."""
+    launcher.check(settings)
+    return launcher.resolve(settings)
+
+
+def carry_out(
+    plan: Plan,
+    settings: Settings,
+    launcher: PlanLauncher,
+    prepare: Callable[[Sequence[PlannedRun], Settings], None] = lambda to_do, settings: None,
+) -> None:
+    """Shows `plan` and, unless `dry_run`, does what is left of it. Exits with 1 where work failed.
+
+    `prepare` is told what is left before any worker starts.
+    """
+    results_dir = Path(settings.results_dir)
+    print(f"sweep {plan.sweep_id} on {worker_kind(settings.device, settings.engine)}, results in {results_dir}")
+    print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
+    if settings.dry_run:
+        return
+    sweep_dir = results_dir / "sweeps" / plan.sweep_id
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    plan.write(sweep_dir / "plan.parquet")
+    if plan.to_do(settings.rerun):
+        with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
+            prepare(plan.to_do(settings.rerun), settings)
+            tally = launch(plan, settings, launcher, sweep_dir)
+        exit_on_errors(tally.errors, STORES[plan.kind](results_dir))
+    else:
+        print("nothing to do: every run has its row")
+
+
+def check_kernels(plan: Plan, settings: Settings) -> None:
+    """Raises `ConfigError` where kernels=triton asks for what these kernels cannot do."""
+    if settings.kernels == "torch":
+        return
+    if (settings.device, settings.engine) != ("cuda", "array"):
+        raise ConfigError(
+            "kernels=triton: these are for arrays on GPUs; take kernels=torch, or device=cuda engine=array"
+        )
+    if any(planned.run.precision == "fp64" for planned in plan.runs):
+        raise ConfigError("kernels=triton with precision=fp64: allowed are fp32, tf32, bf16, fp16, or kernels=torch")
+
+
+@contextmanager
+def only_launcher(sweep_dir: Path) -> Iterator[None]:
+    """Raises `ConfigError` while another launcher works at this sweep. The lock ends with the process that holds it."""
+    with (sweep_dir / "launcher.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise ConfigError(
+                f"sweep {sweep_dir.name} is being trained by {lock.read() or 'another launcher'}; "
+                f"`python -m sweep.status` shows how it goes"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {platform.node()}")
+        lock.flush()
+        yield
+
+
+def _outcome(results_dir: Path, run_id: str) -> str:
+    """One run in one line."""
+    row = next((row for row in stored(results_dir, _OUTCOME) if row["run_id"] == run_id), {"status": "has no row yet"})
+    if row["status"] != "finished":
+        return f"run {run_id[:12]}: {row['status']}"
+    return (
+        f"run {run_id[:12]}: train loss {row['train_loss']:.3f} ({row['train_acc']:.1%}), test loss "
+        f"{row['test_loss']:.3f} ({row['test_acc']:.1%}), gap {row['gap']:.3f}, epoch {row['best_epoch']}"
+    )
+
+
+def launch(
+    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
+) -> Tally:
+    """Does what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
+    for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
+        data.prepare(source, Path(settings.results_dir) / "cache")
+    return launcher.run(plan, settings, sweep_dir, listener)
+
+
+@contextmanager
+def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
+    """Merges the shards when the work ends; exits after a Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    finally:
+        compact_all(results_dir)
+
+
+def exit_on_errors(errors: Mapping[str, str], store: Store) -> None:
+    """`errors` by task id; `store` has their rows."""
+    if errors:
+        print(f"{len(errors)} runs failed; their traces are in the column `error` of {store.path}:")
+        for error in sorted(set(errors.values())):
+            print(f"  {sum(e == error for e in errors.values())} x {error}")
+        print("The same command tries them again.")
+        sys.exit(1)

@@ -1,0 +1,166 @@
+"""Which weights runs are given: finds the exact name of what was asked for, and refuses what cannot be used."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sweep.architectures import ARCHITECTURES, SIZES
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.facts import DataFacts
+from sweep.config.run import FULL_PRECISION, RUN_FIELDS, RunConfig, make_run
+from sweep.config.settings import Settings
+from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
+from sweep.results.paths import weights_path
+from sweep.results.rows import run_of_row, stored
+from sweep.worker.given import FILE_OF, fetch_pretrained, given_path, sha256_of, teacher_run
+
+Values = Mapping[str, Any]
+NOT_ARGUMENTS = (f"++{TWIN}.", "hydra/sweeper=", "++hydra.sweeper.")  # of the command that trains twins
+NOT_OF_TWINS = {
+    "act_bits",
+    "crops",
+    "crop_pool",
+    "initial_weights",
+    "teacher",
+    "dry_run",
+    *FILE_OF.values(),
+    *DISTILLATION,
+}
+# What makes the full-precision twin of a run, with one crop per image; its other values are those of the run, but for
+# those that the user gives as full_precision.KEY=VALUE.
+TWIN_FIXED = {"bits": FULL_PRECISION, "act_bits": FULL_PRECISION, "initial_weights": RANDOM, "teacher": NO_TEACHER}
+
+
+class GivenWeights:
+    """The weights that the runs of one sweep may be given."""
+
+    def __init__(self, settings: Settings, facts: Mapping[str, DataFacts]) -> None:
+        """`facts` by name of the data set."""
+        self._settings, self._facts = settings, facts
+        self._results_dir = Path(settings.results_dir)
+        self._files: dict[str, str] = {}
+        self._fitting: set[tuple[object, ...]] = set()
+
+    @cached_property
+    def _runs(self) -> dict[str, dict[str, Any]]:
+        return {row["run_id"]: row for row in stored(self._results_dir, ("run_id", "status", *RUN_FIELDS))}
+
+    def named(self, point: Values) -> dict[str, Any]:
+        """`point` with the exact names of its weights, which exist and fit; raises `ConfigError`."""
+        values = dict(point)
+        for key in FILE_OF:
+            values[key] = self._name(key, point)
+        if values["initial_weights"] != RANDOM or values["teacher"] != NO_TEACHER:
+            self._check(make_run(values))
+        return values
+
+    def _name(self, key: str, point: Values) -> str:
+        asked = str(point[key])
+        kind = kind_of(asked)
+        if kind == TWIN:
+            return self._twin(point)
+        if kind == RUN:
+            return f"{RUN}:{self._run_id(key, asked.removeprefix(f'{RUN}:'))}"
+        if asked == FILE:
+            return f"{FILE}:{self._file_sha256(key)}"
+        if asked == PRETRAINED:
+            return f"{PRETRAINED}:{_pretrained(key, point)}"
+        return asked
+
+    def _twin(self, point: Values) -> str:
+        values = {**point, "crops": 1, "crop_pool": 0, **point.get(TWIN, {}), **TWIN_FIXED}
+        run_id = make_run(values).run_id
+        if not weights_path(self._results_dir, run_id).exists():
+            row = "has a row but " if run_id in self._runs else ""
+            raise ConfigError(
+                f"{TWIN}: run {run_id[:12]}, which is this one at full precision, {row}kept no weights in "
+                f"{self._results_dir / 'weights'}. This trains such runs: {_twin_command()}"
+                + (", into another results_dir, which these runs then share" if row else "")
+            )
+        return f"{RUN}:{run_id}"
+
+    def _run_id(self, key: str, prefix: str) -> str:
+        matching = [run_id for run_id in self._runs if run_id.startswith(prefix)]
+        if len(matching) != 1:
+            raise ConfigError(
+                f"{key}={RUN}:{prefix}: {len(matching) or 'no'} runs in {self._results_dir} have it; give the column "
+                f"run_id of the rows, or enough of its first characters"
+            )
+        if not weights_path(self._results_dir, matching[0]).exists():
+            raise ConfigError(
+                f"{key}={RUN}:{prefix}: the run kept no weights in {self._results_dir / 'weights'}; train it with "
+                f"keep_weights=true, into another results_dir as it has its row already"
+            )
+        return matching[0]
+
+    def _file_sha256(self, key: str) -> str:
+        path = getattr(self._settings, FILE_OF[key])
+        if not path:
+            raise ConfigError(f"{key}={FILE} needs a value: give {FILE_OF[key]}=...")
+        if not Path(path).is_file():
+            raise ConfigError(f"{FILE_OF[key]}={path}: there is no such file")
+        if path not in self._files:
+            self._files[path] = sha256_of(Path(path))
+        return self._files[path]
+
+    def _check(self, run: RunConfig) -> None:
+        """Raises `ConfigError` where weights do not fit; each combination of weights and network is looked at once."""
+        for key in FILE_OF:
+            name = getattr(run, key)
+            if name in (RANDOM, NO_TEACHER):
+                continue
+            network = teacher_run(run, self._runs) if key == "teacher" else run
+            if network.dataset != run.dataset:
+                raise ConfigError(
+                    f"{key}={name[:16]} was trained on {network.dataset}, and does not know {run.dataset}"
+                )
+            combination = (key, name, *_built_of(network))
+            if combination not in self._fitting and not self._is_of(name, network):
+                self._check_file(key, name, network)
+            self._fitting.add(combination)
+
+    def _is_of(self, name: str, network: RunConfig) -> bool:
+        """Whether weights are known to be of such a network, without reading them."""
+        row = self._runs.get(name.partition(":")[2]) if kind_of(name) == RUN else None
+        return row is not None and _built_of(run_of_row(row)) == _built_of(network)
+
+    def _check_file(self, key: str, name: str, network: RunConfig) -> None:
+        from sweep.training.given import fitting, float_weights, read_weights
+
+        if kind_of(name) == PRETRAINED:
+            fetch_pretrained(name.partition(":")[2])
+        path = given_path(key, name, self._settings)
+        assert path is not None
+        facts, weights = self._facts[network.dataset], float_weights(read_weights(path))
+        shape = (facts.channels, facts.classes, (facts.height, facts.width))
+        try:
+            fitting(weights, network, *shape, needs_head=key == "teacher")
+        except ConfigError as error:
+            raise ConfigError(f"{key}={name[:16]}: the tensors of {path} {error}") from None
+
+
+def _built_of(run: RunConfig) -> tuple[object, ...]:
+    """What the shapes of a network's tensors follow from."""
+    return run.dataset, run.model, *(getattr(run, size) for size in SIZES)
+
+
+def _pretrained(key: str, point: Values) -> str:
+    model = (key == "teacher" and point["teacher_model"]) or point["model"]
+    weights = ARCHITECTURES[model].pretrained
+    if not weights:
+        known = allowed(name for name, each in ARCHITECTURES.items() if each.pretrained)
+        raise ConfigError(f"{key}={PRETRAINED} with {model}: torchvision has weights of {known}")
+    return weights
+
+
+def _twin_command() -> str:
+    """The user's own, for the runs at full precision."""
+    prefix = NOT_ARGUMENTS[0]
+    twin = [argument.removeprefix(prefix) for argument in sys.argv[1:] if argument.startswith(prefix)]
+    twin = ["bits=32", *twin, "keep_weights=true"]
+    replaced = {argument.partition("=")[0] for argument in twin} | NOT_OF_TWINS
+    own = [a for a in sys.argv[1:] if not a.startswith(NOT_ARGUMENTS) and a.partition("=")[0] not in replaced]
+    return shlex.join(["python", "-m", "sweep.run", *own, *twin])

@@ -1,0 +1,78 @@
+"""Measuring the flatness of trained runs, from the selection to the rows."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from hydra.core.override_parser.types import Override
+
+from launchers.base import PlanLauncher
+from sweep.architectures import ARCHITECTURES
+from sweep.commands.execute import carry_out
+from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
+from sweep.commands.trained import named, option_axes, select_trained, stored_of_runs, those, with_kept_weights
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
+from sweep.config.run import FULL_PRECISION, STEP_SIZES, RunConfig, decodes_batches
+from sweep.plan.measuring import Measured, make_measure_plan
+from sweep.results.provenance import code_fingerprint
+from sweep.results.rows import measure_config_of
+
+PREFIX = "measure."
+_MEASURED = (
+    "task_id", "run_id", "status", "code", "seconds", "device", *(f"measure_{name}" for name in MEASURE_FIELDS)
+)  # fmt: skip
+
+
+class MeasureSweeper(PlanSweeper):
+    """Selects runs, expands the measure settings, and hands both to the launcher as one plan."""
+
+    @errors_for_hydra()
+    def sweep(self, arguments: list[str]) -> None:
+        overrides, _, values = self._parse(arguments)
+        measure(values, list(_configs(overrides, values["measure"])), self._launcher)
+
+
+def _configs(overrides: Sequence[Override], measure: Values) -> Iterator[MeasureConfig]:
+    """The settings at every point of the axes that the command line makes of them."""
+    axes = option_axes(overrides, lambda key: key.startswith(PREFIX), "measure.* settings")
+    names = [key.removeprefix(PREFIX) for key in axes]
+    for point in itertools.product(*axes.values()):
+        yield make_measure_config({**measure, **dict(zip(names, point, strict=True))})
+
+
+def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLauncher) -> None:
+    """Plans, shows the plan, measures what is missing. Raises `ConfigError`; exits with 1 where something failed."""
+    trained = select_trained(values, "measure", launcher, partial(measurable, configs=configs))
+    settings, results_dir = trained.settings, trained.results_dir
+    if settings.device == "cpu" and any(config.precision == "tf32" for config in configs):
+        raise ConfigError("measure.precision=tf32: a CPU has no such arithmetic; take fp32, or a GPU")
+    if any(config.centre == "latent" for config in configs):
+        check_latent([run for run, _ in trained.points])
+    rows = stored_of_runs(results_dir, _MEASURED, "measure")
+    measured = [Measured(run, measure_config_of(row), row) for run, row in rows]
+    code = code_fingerprint("measure")
+    plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.worker_kind)
+    carry_out(with_kept_weights(plan, settings), settings, launcher)
+    if not settings.dry_run:
+        print(f"tables: python -m sweep.tables table=3 results_dir={results_dir}")
+        print(f"figures: python -m sweep.figures results_dir={results_dir}")
+
+
+def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> list[RunConfig]:
+    """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
+    why = "measured are networks without fused attention"
+    known = those(runs, lambda run: ARCHITECTURES[run.model].quantizes_activations, why)
+    in_memory = all(config.train_images for config in configs)
+    why = "images that are decoded per batch (file_crop_flip) are measured in memory: give measure.train_images=100000"
+    return those(known, lambda run: in_memory or not decodes_batches(run), why)
+
+
+def check_latent(runs: Sequence[RunConfig]) -> None:
+    """Raises `ConfigError` where latent weights of `runs` cannot be quantized anew."""
+    others = [run.run_id for run in runs if run.bits != FULL_PRECISION and run.quantizer not in STEP_SIZES]
+    if others:
+        raise ConfigError(
+            f"measure.centre=latent with {named(others)}: only weights with step sizes can be quantized anew; take "
+            f"measure.centre=quantized, or runs with quantizer={allowed(STEP_SIZES)}"
+        )

@@ -1,0 +1,109 @@
+"""What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from launchers.slurm.commands import queue
+from launchers.slurm.ledger import Ledger
+from sweep.commands.cli import parse_arguments
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.work import Kind
+from sweep.results.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
+from sweep.results.plans import read_plan
+from sweep.results.rows import STORES, Store
+from sweep.worker.causes import in_words
+
+_OUTCOME = ("status", "seconds", "error", "device", "threads")  # of every kind of row
+_TURNS = (STARTED, STOPPED, DIED, *ENDS)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of a results directory."""
+
+    folder: Path
+
+    @property
+    def results_dir(self) -> Path:
+        return self.folder.parent.parent
+
+    @property
+    def sweep_id(self) -> str:
+        return self.folder.name
+
+    def runs(self) -> pd.DataFrame:
+        """One line per planned task with the columns of its row, where it has one."""
+        planned: pd.DataFrame = read_plan(self.folder / "plan.parquet").to_pandas()
+        store = self.store
+        if not store.path.exists():
+            never = pd.Series(pd.NaT, planned.index)
+            return planned.assign(**dict.fromkeys(_OUTCOME), ended_at=never)
+        rows: pd.DataFrame = store.read([store.key, *_OUTCOME, "ended_at"]).to_pandas()
+        return planned.merge(rows.rename(columns={store.key: "task_id"}), on="task_id", how="left")
+
+    @property
+    def store(self) -> Store:
+        """Where its rows are."""
+        kind = cast("Kind", pq.read_schema(self.folder / "plan.parquet").metadata.get(b"kind", b"train").decode())
+        return STORES[kind](self.results_dir)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Of all its journals, in the order of time; each with the name of its pack."""
+        events = [
+            event | {"pack_id": path.stem}
+            for path in self.folder.glob("journal/*.jsonl")
+            for event in JournalReader(path).new_events()
+        ]
+        return sorted(events, key=lambda event: event["at"])
+
+    def deaths(self) -> dict[str, int]:
+        """How often a worker ended before its runs, by cause, the most frequent first."""
+        found = Counter(
+            in_words(event["cause"], event.get("signal", "")) for event in self.events() if event["event"] == DIED
+        )
+        return dict(found.most_common())
+
+    def ledger(self) -> Ledger:
+        return Ledger(self.folder)
+
+
+def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
+    """The sweep of this id, or all; raises `ConfigError` where there is none."""
+    found = [Sweep(path.parent) for path in sorted(results_dir.glob("sweeps/*/plan.parquet"))]
+    chosen = [one for one in found if sweep in ("", one.sweep_id)]
+    if not chosen:
+        names = allowed(one.sweep_id for one in found) or "none"
+        raise ConfigError(f"results_dir={results_dir} sweep={sweep}: no such sweep; there are {names}")
+    return chosen
+
+
+def running(events: list[dict[str, Any]]) -> set[str]:
+    """Tasks that were started and have not ended, as far as journals tell."""
+    last = {event["task_id"]: event["event"] for event in events if event["event"] in _TURNS}
+    return {task_id for task_id, event in last.items() if event == STARTED}
+
+
+def scheduler_states(sweep: Sweep) -> Counter[str]:
+    """Its tasks in SLURM's queue by state; raises what the commands raise."""
+    live, _ = sweep.ledger().open()
+    states = queue(sorted({entry.name for entry in live})) if live else {}
+    return Counter(states[entry.key].state if entry.key in states else "GONE" for entry in live)
+
+
+def describe_deaths(deaths: Mapping[str, int]) -> str:
+    """`Sweep.deaths` as a line; empty for none."""
+    causes = ", ".join(f"{count} {cause}" for cause, count in deaths.items())
+    return f"workers that ended before their runs, and were tried again: {causes}" if causes else ""
+
+
+def show_sweeps(describe: Callable[[Sweep], str]) -> None:
+    """The command line of status and failures: prints what `describe` says of one sweep, or of all."""
+    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
+    print("\n\n".join(describe(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])))

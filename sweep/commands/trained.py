@@ -1,0 +1,161 @@
+"""Trained runs that other work is done with: which ones, where their images are, and the weights they kept."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from hydra.core.override_parser.types import Override
+
+from launchers.base import PlanLauncher
+from sweep.commands.execute import Point, describe_all, resolved
+from sweep.commands.sweeper import Values, swept_values
+from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
+from sweep.config.run import RUN_FIELDS, DataSource, RunConfig
+from sweep.config.settings import Settings, make_settings
+from sweep.config.work import Kind
+from sweep.plan.cost import worker_kind
+from sweep.plan.plan import Plan
+from sweep.results.paths import weights_path
+from sweep.results.rows import run_of_row, stored
+from sweep.results.select import narrow, planned_and_stored
+
+SELECTORS = ("run_id", "sweep", *RUN_FIELDS)
+TRAINING_KEYS = (
+    "engine", "array_size", "gpu_memory_gb", "processes_per_run", "decode_workers", "checkpoint_seconds",
+    "keep_weights", "initial_weights_file", "teacher_file",
+)  # fmt: skip
+SHOWN = 5  # run ids in a message
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Finished runs that were selected, their images, and how work on them is done."""
+
+    points: list[Point]
+    facts: dict[str, DataFacts]  # by name of the data set
+    settings: Settings
+
+    @property
+    def results_dir(self) -> Path:
+        return Path(self.settings.results_dir)
+
+    @property
+    def worker_kind(self) -> str:
+        return worker_kind(self.settings.device, self.settings.engine)
+
+
+def select_trained(
+    values: Values,
+    study: str,
+    launcher: PlanLauncher,
+    suitable: Callable[[Sequence[RunConfig]], list[RunConfig]] = list,
+) -> Trained:
+    """The finished runs that `values` select, less those that are not `suitable`; raises `ConfigError`."""
+    given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
+    settings = resolved(make_settings(given, study=study), launcher)
+    runs = suitable(finished_runs(Path(settings.results_dir), values["select"]))
+    sources = {name: _source(name, values) for name in {run.dataset for run in runs}}
+    facts = describe_all(sources.values())
+    for run in runs:
+        _check_images(run, facts[run.dataset])
+    return Trained([(run, sources[run.dataset]) for run in runs], facts, settings)
+
+
+def option_axes(overrides: Sequence[Override], is_axis: Callable[[str], bool], which: str) -> dict[str, list[Any]]:
+    """The values of every option that the command line gives several for; raises `ConfigError`."""
+    swept = [override for override in overrides if override.is_sweep_override()]
+    for override in swept:
+        if not is_axis(override.get_key_element()):
+            raise ConfigError(f"{override.input_line}: one value is needed; only {which} can be axes")
+    return {override.get_key_element(): list(swept_values(override)) for override in swept}
+
+
+def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfig]:
+    """The finished runs of a selection; says which others are in it. Raises `ConfigError` where there is none."""
+    filters = {name: str(value) for name, value in select.items()}
+    runs = planned_and_stored(results_dir, filters.pop("sweep", ""))
+    if "run_id" in filters:
+        runs = _with_ids(runs, filters.pop("run_id"))
+    runs = narrow(runs, filters)
+    for status, name in ((None, "not trained yet"), ("failed", "failed"), ("diverged", "diverged")):
+        others = runs[runs["status"].isna() if status is None else runs["status"] == status]
+        if len(others):
+            print(f"left out: {named(others['run_id'].tolist())} {name}")
+    wanted = set(runs.loc[runs["status"] == "finished", "run_id"])
+    if not wanted:
+        raise ConfigError(f"none of the {len(runs)} selected runs has finished: there is nothing to work on")
+    rows = stored(results_dir, ("run_id", *RUN_FIELDS))
+    return [run_of_row(row) for row in rows if row["run_id"] in wanted]
+
+
+def those(runs: Sequence[RunConfig], fit: Callable[[RunConfig], bool], why: str) -> list[RunConfig]:
+    """The runs that `fit`; names the others, and `why`. Raises `ConfigError` where all are others."""
+    kept = [run for run in runs if fit(run)]
+    others = [run.run_id for run in runs if run not in kept]
+    if not kept:
+        raise ConfigError(f"{named(others)}: {why}")
+    if others:
+        print(f"left out: {named(others)}: {why}")
+    return kept
+
+
+def _with_ids(runs: pd.DataFrame, given: str) -> pd.DataFrame:
+    """The runs with these comma-separated ids, which may be shortened; raises `ConfigError`."""
+    found = []
+    for prefix in given.split(","):
+        matching = runs[runs["run_id"].str.startswith(prefix)]
+        if not prefix or len(matching) != 1:
+            raise ConfigError(
+                f"run_id={prefix}: {len(matching) or 'no'} runs have it; give the column run_id of the rows, or "
+                f"enough of its first characters"
+            )
+        found.append(matching)
+    return pd.concat(found).drop_duplicates("run_id")
+
+
+def named(run_ids: Sequence[str]) -> str:
+    shown = ", ".join(run_id[:12] for run_id in run_ids[:SHOWN])
+    more = f" and {len(run_ids) - SHOWN} more" if len(run_ids) > SHOWN else ""
+    return f"{len(run_ids)} {'run' if len(run_ids) == 1 else 'runs'} ({shown}{more})"
+
+
+def _source(dataset: str, values: Values) -> DataSource:
+    kind, directory = values["data_source"] or dataset, str(values["data_dir"])
+    return DataSource(kind, dataset, directory, values["label_column"], values["image_size"])
+
+
+def _check_images(run: RunConfig, facts: DataFacts) -> None:
+    if run.data_sha256 != facts.sha256:
+        raise ConfigError(
+            f"run {run.run_id[:12]} was trained on other images than those found for dataset={run.dataset}: sha256 "
+            f"{run.data_sha256[:12]}, not {facts.sha256[:12]}. Give data_source, data_dir, label_column and "
+            f"image_size as in training"
+        )
+
+
+def stored_of_runs(results_dir: Path, columns: Iterable[str], kind: Kind) -> list[tuple[RunConfig, dict[str, Any]]]:
+    """What such work left before, with the runs that it was done on."""
+    runs = {row["run_id"]: run_of_row(row) for row in stored(results_dir, ("run_id", *RUN_FIELDS))}
+    return [(runs[row["run_id"]], row) for row in stored(results_dir, columns, kind) if row["run_id"] in runs]
+
+
+def with_kept_weights(plan: Plan, settings: Settings) -> Plan:
+    """`plan` without the runs that kept no weights, which are named; raises `ConfigError` if all."""
+    results_dir = Path(settings.results_dir)
+    to_do = {planned.run_id for planned in plan.to_do(settings.rerun)}
+    missing = [run_id for run_id in sorted(to_do) if not weights_path(results_dir, run_id).exists()]
+    if not missing:
+        return plan
+    why = (
+        f"{named(missing)} kept no weights in {results_dir / 'weights'}: train with keep_weights=true, into another "
+        f"results_dir where the runs have their rows already"
+    )
+    left = tuple(planned for planned in plan.runs if planned.run_id not in missing)
+    if not left:
+        raise ConfigError(why)
+    print(f"left out: {why}")
+    return dataclasses.replace(plan, runs=left)

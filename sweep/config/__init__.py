@@ -1,0 +1,1 @@
+"""What is asked for: one run, a grid of them, settings. Nothing here imports torch."""

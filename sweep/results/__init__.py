@@ -1,0 +1,1 @@
+"""What is on disk: rows, curves, journals, plans, and where each lies."""

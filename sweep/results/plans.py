@@ -1,0 +1,20 @@
+"""Plans that sweeps left on disk."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.config.run import RUN_FIELDS
+from sweep.results.schema import with_later_columns
+
+
+def read_plan(path: Path) -> pa.Table:
+    """What `Plan.write` wrote, by this version or an earlier one."""
+    table = with_later_columns(pq.read_table(path), RUN_FIELDS)
+    return table if "task_id" in table.column_names else table.append_column("task_id", table["run_id"])
+
+
+def study_of(path: Path) -> str:
+    """Of the plan at `path`."""
+    return str(pq.read_schema(path).metadata[b"study"], "utf-8")

@@ -1,0 +1,90 @@
+"""Which code made a number: fingerprint of the source files that decide it, git commit, versions."""
+
+import hashlib
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import sweep
+from sweep.config.work import Kind
+
+_PACKAGE = sweep.PROJECT / "sweep"
+_TRAINING = ("architectures", "data", "models", "quantizers", "training")
+_DECISIVE: dict[Kind, tuple[str, ...]] = {
+    "train": _TRAINING,
+    "measure": (*_TRAINING, "measures"),
+    "distort": (*_TRAINING, "distortions"),
+}
+
+
+@cache
+def code_fingerprint(kind: Kind = "train") -> str:
+    """sha256 over the source files under sweep/ that can change the numbers of work of this kind."""
+    digest = hashlib.sha256()
+    for folder in _DECISIVE[kind]:
+        for file in sorted((_PACKAGE / folder).rglob("*.py")):
+            digest.update(file.relative_to(_PACKAGE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def versions() -> dict[str, Any]:
+    """The provenance columns of a row that are the same for all work of a process."""
+    import torch
+
+    commit, dirty = git_state(sweep.PROJECT)
+    return {
+        "commit": commit,
+        "dirty": dirty,
+        "qsweep_version": sweep.__version__,
+        "torch_version": metadata.version("torch"),
+        "cuda_version": torch.version.cuda or "",
+        "host": platform.node(),
+        "cpu_capability": cpu_capability(),
+    }
+
+
+def cpu_capability() -> str:
+    """The vector instructions that torch takes on this CPU, such as AVX2, and to which oneDNN is held, if it is."""
+    import torch
+
+    capability: str = torch.backends.cpu.get_cpu_capability()
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA", "")
+    return f"{capability} (oneDNN {limit.upper()})" if limit else capability
+
+
+@cache
+def cpu_model() -> str:
+    """As the system names it."""
+    listed = Path("/proc/cpuinfo")
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+@cache
+def machine() -> dict[str, Any]:
+    """What a crash may depend on, as workers say it when they start a run."""
+    kept = ("cpu_capability", "torch_version", "qsweep_version")
+    return {"cpu": cpu_model(), **{name: versions()[name] for name in kept}}
+
+
+def git_state(folder: Path) -> tuple[str, bool]:
+    """Commit of the checkout at `folder` and whether it has uncommitted changes; ("", False) if it is none."""
+    if not (folder / ".git").exists():
+        return "", False
+    commit = _git(folder, "rev-parse", "HEAD")
+    return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,247 @@
+"""Rows of every table, in parquet shards that are complete or absent: reading and writing."""
+
+import dataclasses
+import datetime
+import os
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig
+from sweep.config.measuring import UNLESS as MEASURE_UNLESS
+from sweep.config.run import RUN_FIELDS, RunConfig
+from sweep.config.work import Kind
+from sweep.results.schema import CURVES, DISTORTIONS, MEASURES, ROWS, Schema, with_later_columns
+
+FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
+RENAME_ATTEMPTS = READ_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Store:
+    """One table of a results directory: shards `<key>.parquet`, one per run or task, and compacted `part-*.parquet`.
+
+    `DIR/<name>` is a link to the current generation of shards. Compaction makes the next generation and turns
+    the link, which is one step: whoever reads sees all rows once, at any moment.
+    """
+
+    results_dir: Path
+    name: str
+    schema: pa.Schema
+    key: str  # the column that names a run or task
+
+    @property
+    def path(self) -> Path:
+        return self.results_dir / self.name
+
+    def generations(self) -> list[Path]:
+        """All of them, the current one last. More than one is left only by a killed compaction."""
+        current = self.path.resolve()
+        found = sorted(self._generations_dir.resolve().glob(f"{self.name}-*"))
+        return [folder for folder in found if folder != current] + ([current] if current.is_dir() else [])
+
+    @property
+    def _generations_dir(self) -> Path:
+        return self.results_dir / ".generations"
+
+    def new_generation(self) -> Path:
+        folder = self._generations_dir / f"{self.name}-{uuid.uuid4().hex[:12]}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def turn_to(self, generation: Path) -> None:
+        """Makes `generation` the current one, in one step."""
+        link = self.results_dir / f".{self.name}-{uuid.uuid4().hex[:12]}"
+        link.symlink_to(generation.relative_to(self.results_dir))
+        link.replace(self.path)
+
+    def adopt_copy(self) -> None:
+        """Makes a generation of a plain directory, as a copy without links leaves it."""
+        if self.path.is_dir() and not self.path.is_symlink():
+            generation = self.new_generation()
+            self.path.rename(generation)
+            self.turn_to(generation)
+
+    def _create(self) -> None:
+        generation = self.new_generation()
+        try:
+            self.path.symlink_to(generation.relative_to(self.results_dir))
+        except FileExistsError:
+            generation.rmdir()
+
+    def shard(self, key: str) -> Path:
+        return self.path / f"{key}.parquet"
+
+    def write(self, key: str, rows: list[dict[str, Any]]) -> None:
+        """Writes the shard of one run or task, in place of its earlier one."""
+        if not self.path.exists():
+            self._create()
+        table = pa.Table.from_pylist(rows, schema=self.schema)
+        write_beside(self.shard(key), lambda path: pq.write_table(table, path))
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """All rows, the best one of each key. A damaged shard is named, set aside in DIR/damaged, and left out."""
+        key = [name for name in (self.key, *RANK_COLUMNS) if name in self.schema.names]
+        wanted = list(dict.fromkeys([*(columns or self.schema.names), *key]))
+        for _ in range(READ_ATTEMPTS):
+            generation = self.path.resolve()
+            try:
+                table = self.read_files(shards(generation), wanted)
+            except FileNotFoundError:
+                continue
+            if self.path.resolve() == generation:  # else a compaction was removing files while we read
+                return best_rows(table, self.key).select(columns or self.schema.names)
+        raise OSError(f"{self.path} changed under {READ_ATTEMPTS} attempts to read it")
+
+    def read_files(self, files: list[Path], columns: list[str]) -> pa.Table:
+        """All rows of `files`, as they are; damaged ones are set aside. Raises FileNotFoundError."""
+        if not files:
+            return self.schema.empty_table().select(columns)
+        try:
+            table = ds.dataset([str(f) for f in files], schema=self.schema, format="parquet").to_table(columns)
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowInvalid, OSError):  # at least one is damaged: find it
+            tables = [table for file in files if (table := self.read_shard(file)) is not None]
+            table = pa.concat_tables([self.schema.empty_table(), *tables]).select(columns)
+        return with_later_columns(table, [name for name in columns if name in self.schema.names])
+
+    def read_shard(self, file: Path) -> pa.Table | None:
+        """One shard in the declared schema, or None where it is damaged; raises FileNotFoundError."""
+        try:
+            return ds.dataset(str(file), schema=self.schema, format="parquet").to_table()
+        except FileNotFoundError:
+            raise
+        except (pa.ArrowInvalid, OSError) as error:
+            self._set_aside(file, error)
+            return None
+
+    def _set_aside(self, file: Path, error: Exception) -> None:
+        aside = self.results_dir / "damaged" / f"{self.name}-{file.name}"
+        try:
+            aside.parent.mkdir(exist_ok=True)
+            file.replace(aside)
+            where = f"moved to {aside}"
+        except OSError:
+            where = "left where it is: this directory cannot be written"
+        warnings.warn(f"{file} is damaged ({error}); {where}. Its runs count as missing.", stacklevel=2)
+
+
+def rows_store(results_dir: Path) -> Store:
+    return _store(results_dir, ROWS)
+
+
+def curves_store(results_dir: Path) -> Store:
+    return _store(results_dir, CURVES)
+
+
+def measures_store(results_dir: Path) -> Store:
+    return _store(results_dir, MEASURES)
+
+
+def distortions_store(results_dir: Path) -> Store:
+    return _store(results_dir, DISTORTIONS)
+
+
+def _store(results_dir: Path, table: Schema) -> Store:
+    return Store(results_dir, table.name, table.arrow(), table.key)
+
+
+# Where each kind of work leaves its rows.
+STORES: dict[Kind, Callable[[Path], Store]] = {
+    "train": rows_store,
+    "measure": measures_store,
+    "distort": distortions_store,
+}
+
+
+def shards(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.parquet"))
+
+
+# What decides between rows of one key.
+RANK_COLUMNS = ("status", "attempt", "ended_at")
+
+
+def best_rows(table: pa.Table, key: str) -> pa.Table:
+    """Of the rows of each value of the column `key` those of its best attempt: final before failed, then the latest.
+
+    A table may hold several rows of one attempt (the epochs of a curve): all of them stay, in order, but an
+    attempt that was written twice stays once.
+    """
+    ids = table[key].to_pylist()
+    if "epoch" not in table.column_names and len(set(ids)) == len(ids):
+        return table
+    failed = [s not in FINAL for s in table["status"].to_pylist()] if "status" in table.column_names else None
+    attempts, ended = table["attempt"].to_pylist(), table["ended_at"].to_pylist()
+    ranks = [
+        (not failed[i] if failed else True, attempt or 0, end or _NEVER)
+        for i, (attempt, end) in enumerate(zip(attempts, ended, strict=True))
+    ]
+    best: dict[str, Any] = {}
+    for each, rank in zip(ids, ranks, strict=True):
+        best[each] = max(rank, best.get(each, rank))
+    epochs = table["epoch"].to_pylist() if "epoch" in table.column_names else [0] * len(ids)
+    keep = {}
+    for i, (each, rank, epoch) in enumerate(zip(ids, ranks, epochs, strict=True)):
+        if rank == best[each]:
+            keep[each, epoch] = i
+    return table.take(pa.array(sorted(keep.values()), pa.int64()))
+
+
+_NEVER = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
+def write_beside(path: Path, write: Callable[[Path], None]) -> None:
+    """Has `write` make a file beside `path`, flushes and renames it: `path` is complete or absent.
+
+    The folder may be replaced by a compaction in between; then the file is made again in the new one.
+    """
+    for attempt in range(RENAME_ATTEMPTS):
+        beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        try:
+            write(beside)
+            with beside.open("rb") as stream:
+                os.fsync(stream.fileno())
+            beside.replace(path)
+            return
+        except FileNotFoundError:
+            if attempt == RENAME_ATTEMPTS - 1:
+                raise
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def run_of_row(row: Mapping[str, Any]) -> RunConfig:
+    """The science config that a row holds as columns."""
+    values = {name: row[name] for name in RUN_FIELDS}
+    return RunConfig(**(values | {"milestones": tuple(values["milestones"])}))
+
+
+def science_columns(run: RunConfig) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in RUN_FIELDS} | {"milestones": list(run.milestones)}
+
+
+def measure_columns(config: MeasureConfig) -> dict[str, Any]:
+    """The settings of a measurement, as its row holds them."""
+    values = dataclasses.asdict(config) | {"linf_radii": list(config.linf_radii)}
+    return {f"measure_{name}": value for name, value in values.items()}
+
+
+def measure_config_of(row: Mapping[str, Any]) -> MeasureConfig:
+    values = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
+    values |= {name: unless for name, unless in MEASURE_UNLESS.items() if values[name] is None}
+    return MeasureConfig(**(values | {"linf_radii": tuple(values["linf_radii"])}))
+
+
+def stored(results_dir: Path, columns: Iterable[str], kind: Kind = "train") -> list[dict[str, Any]]:
+    """The rows that work of `kind` left in `results_dir`, as mappings; none where there is no such directory."""
+    store = STORES[kind](results_dir)
+    return store.read(list(columns)).to_pylist() if store.path.exists() else []

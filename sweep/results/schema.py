@@ -1,0 +1,249 @@
+"""The columns of every table that a sweep writes: dtype, unit, meaning. results/README.md is made from it."""
+
+import dataclasses
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
+from sweep.config.run import RUN_FIELDS, UNLESS, RunConfig
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A table under the results directory. `key` names what has one row, or the rows of one attempt."""
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: str = "run_id"
+
+    def arrow(self) -> pa.Schema:
+        return pa.schema([(column.name, column.type) for column in self.columns])
+
+    def markdown(self) -> str:
+        lines = [f"## {self.name}/", "", self.meaning, "", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [f"| {c.name} | {c.type} | {c.unit} | {c.meaning} |" for c in self.columns]
+        return "\n".join(lines)
+
+
+_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+
+
+def _declared(config: type, prefix: str = "") -> list[Column]:
+    """The fields of a config class."""
+    fields = dataclasses.fields(config)
+    return [Column(f"{prefix}{f.name}", _arrow_type(f.type), f.metadata["doc"]) for f in fields]
+
+
+def _arrow_type(annotation: object) -> pa.DataType:
+    if isinstance(annotation, types.GenericAlias):  # tuple[int, ...]
+        return pa.list_(_TYPES[annotation.__args__[0]])
+    return _TYPES[annotation]  # type: ignore[index]
+
+
+_I, _F, _S, _B = pa.int64(), pa.float64(), pa.string(), pa.bool_()
+_TIME = pa.timestamp("us", tz="UTC")
+
+_CIRCUMSTANCES = (
+    Column("device", _S, "cpu, or the name of the GPU"),
+    Column("cpu_capability", _S, "vector instructions that torch took on the CPU, and oneDNN's limit; null: older row"),
+    Column("threads", _I, "CPU threads of the worker"),
+    Column("error", _S, "trace of a failure"),
+    Column("code", _S, "sha256 of the source files that decide the numbers; a row of other code is stale"),
+    Column("commit", _S, "git commit of the checkout, empty where there is none"),
+    Column("dirty", _B, "whether the checkout had uncommitted changes"),
+    Column("qsweep_version", _S, "version of this package"),
+    Column("torch_version", _S, "version of torch"),
+    Column("cuda_version", _S, "CUDA that torch was built with, empty for none"),
+    Column("host", _S, "machine"),
+    Column("job_id", _S, "of the scheduler"),
+    Column("started_at", _TIME, "start of the attempt that made this row"),
+    Column("ended_at", _TIME, "end of it"),
+)
+
+ROWS = Schema(
+    "rows",
+    "One row per run, written when the run ends.",
+    (
+        Column("run_id", _S, f"sha256 of the science config: the columns from {RUN_FIELDS[0]} to {RUN_FIELDS[-1]}"),
+        Column("status", _S, "finished, diverged (a NaN or infinite loss) or failed (see error)"),
+        Column("attempt", _I, "how often the run had been started when this row was made, this time included"),
+        Column("study", _S, "name of the grid that the run was part of"),
+        *_declared(RunConfig),
+        Column("train_loss", _F, "on the clean training set, at best_epoch", "nats"),
+        Column("test_loss", _F, "on the test set, at best_epoch", "nats"),
+        Column("train_acc", _F, "on the clean training set, at best_epoch", "share of 1"),
+        Column("test_acc", _F, "on the test set, at best_epoch", "share of 1"),
+        Column("test_top5", _F, "share of the test set with the label among the 5 first, at best_epoch", "share of 1"),
+        Column("gap", _F, "generalization gap: test_loss - train_loss", "nats"),
+        Column("best_epoch", _I, "evaluated epoch with the lowest train_loss, counted from 1"),
+        Column("last_train_loss", _F, "as train_loss, after the last epoch", "nats"),
+        Column("last_test_loss", _F, "as test_loss, after the last epoch", "nats"),
+        Column("last_train_acc", _F, "as train_acc, after the last epoch", "share of 1"),
+        Column("last_test_acc", _F, "as test_acc, after the last epoch", "share of 1"),
+        Column("last_test_top5", _F, "as test_top5, after the last epoch", "share of 1"),
+        Column("last_gap", _F, "last_test_loss - last_train_loss", "nats"),
+        Column("at_chance", _B, "no evaluated epoch beat guessing the largest class by 3 standard errors"),
+        Column("step_sizes_clamped", _I, "how often a step size or PACT's alpha had to be kept above zero"),
+        Column("parameters", _I, "of the network, without those of quantizers"),
+        Column("train_size", _I, "training images used"),
+        Column("test_size", _I, "test images used"),
+        Column("epochs_trained", _I, "complete epochs; fewer than epochs where the run diverged"),
+        Column("processes", _I, "that trained the run together, each on a device of its own; null in older rows: 1"),
+        Column("engine", _S, "plain, or array: trained together with other runs of its architecture"),
+        Column("array_size", _I, "runs that were trained together when this one ended"),
+        Column("seconds", _F, "training and evaluation, over all attempts; of an array, the run's share", "s"),
+        Column("images_per_s", _F, "training images per second, evaluation included", "1/s"),
+        *_CIRCUMSTANCES,
+    ),
+)
+
+CURVES = Schema(
+    "curves",
+    "One row per epoch of every run; loss and accuracy are null where the epoch was not evaluated.",
+    (
+        Column("run_id", _S, "the run"),
+        Column("attempt", _I, "as in rows"),
+        Column("epoch", _I, "counted from 1"),
+        Column("lr", _F, "learning rate in this epoch"),
+        Column("batch_loss", _F, "mean loss of the training batches as they were trained on", "nats"),
+        Column("train_loss", _F, "on the clean training set after the epoch", "nats"),
+        Column("train_acc", _F, "on the clean training set after the epoch", "share of 1"),
+        Column("test_loss", _F, "on the test set after the epoch", "nats"),
+        Column("test_acc", _F, "on the test set after the epoch", "share of 1"),
+        Column("test_top5", _F, "of the test set with the label among the 5 first after the epoch", "share of 1"),
+        Column("ended_at", _TIME, "end of the attempt"),
+    ),
+)
+
+
+def _of_form(form: str) -> list[Column]:
+    """What is measured of the weights as they are (raw), or with BN folded into the convolutions (folded)."""
+    return [
+        Column(f"{form}_l2_norm", _F, f"of the counted weights, {form}"),
+        Column(f"{form}_distance", _F, "l2 distance of the counted weights to their initial values"),
+        Column(f"{form}_train_acc", _F, "of the unperturbed network", "share of 1"),
+        Column(f"{form}_train_loss", _F, "of the unperturbed network", "nats"),
+        Column(f"{form}_threshold_missed", _B, "the unperturbed network misses the threshold: no scales, no bounds"),
+        *(column for name in SCALES for column in _of_search(f"{form}_{name}")),
+        *(Column(f"{form}_{name}", _F, "QGen eq. 15-22, printed as sqrt(x / train_size)") for name in BOUNDS),
+        Column(f"{form}_hessian_eigenvalue", _F, "the largest in magnitude, with its sign", "nats"),
+        Column(f"{form}_hessian_converged", _B, "whether the power iteration did"),
+        Column(f"{form}_hessian_iterations", _I, "of the power iteration"),
+        Column(f"{form}_linf_box", pa.list_(_F), "largest rise of the loss, per radius", "nats"),
+        Column(f"{form}_linf_subspace", pa.list_(_F), "as Keskar et al. 2017, eq. 4, per radius", "%"),
+        Column(f"{form}_history", pa.list_(_SEARCH_STEP), "steps of the four searches"),
+        Column(f"{form}_landscape", pa.list_(_POINT), "mean loss at w + x d1 + y d2", "nats"),
+    ]
+
+
+def _of_search(name: str) -> list[Column]:
+    return [
+        Column(name, _F, "scale that the search found"),
+        Column(f"{name}_converged", _B, "whether it met the target within the tolerance"),
+        Column(f"{name}_saturated", _B, "it hit an end of its range: a limit, not a property of the network"),
+    ]
+
+
+_SEARCH_STEP = pa.struct(
+    [("search", _S), ("step", _I), ("scale", _F), ("excess_low", _F), ("excess_high", _F), ("images", _I)]
+)
+_POINT = pa.struct([("x", _F), ("y", _F), ("loss", _F)])
+
+MEASURES = Schema(
+    "measures",
+    "One row per run and measure settings, written when `sweep.measure` has measured the run. Join rows by run_id.",
+    (
+        Column("task_id", _S, "sha256 of run_id and measure_id"),
+        Column("run_id", _S, "the run"),
+        Column("measure_id", _S, "sha256 of the settings: the columns that begin with measure_"),
+        Column("status", _S, "finished or failed (see error)"),
+        Column("attempt", _I, "as in rows"),
+        *_declared(MeasureConfig, prefix="measure_"),
+        Column("weights", _I, "counted weights: of convolutions and linear layers"),
+        Column("train_size", _I, "training images measured on"),
+        Column("layers", pa.list_(_S), "quantized weights, by name"),
+        Column("step_sizes", pa.list_(_F), "of these"),
+        Column("quantization_error", _F, "mean |Q(w) - w|; null at full precision"),
+        Column("regularizer_uniform", _F, "QGen eq. 7 for uniform noise; null at full precision"),
+        Column("regularizer_actual", _F, "QGen eq. 7 for the real Q(w) - w; null at full precision"),
+        *(column for form in FORMS for column in _of_form(form)),
+        Column("seconds", _F, "of the measurement", "s"),
+        *_CIRCUMSTANCES,
+    ),
+    key="task_id",
+)
+
+
+DISTORTIONS = Schema(
+    "distortions",
+    "One row per run and corruption of the test images, written when `sweep.distort` has evaluated the run on them. "
+    "Join rows by run_id.",
+    (
+        Column("task_id", _S, "sha256 of run_id, corruption, severity, corruption_seed and corruption_source"),
+        Column("run_id", _S, "the run"),
+        Column("status", _S, "finished or failed (see error)"),
+        Column("attempt", _I, "as in rows"),
+        Column("corruption", _S, "of Hendrycks & Dietterich 2019, by its name in the published files"),
+        Column("severity", _I, "1 to 5"),
+        Column("corruption_seed", _I, "of the corruption's noise; 0 for published images"),
+        Column("corruption_source", _S, "generated, or the published images cifar-c or imagenet-c"),
+        Column("corruption_constants", _S, "whose strength per severity: imagenet-c or cifar-c, and at which scale"),
+        Column("corruption_package", _S, "name and version of what generated the images, empty for published ones"),
+        Column("images", _I, "corrupted test images evaluated on"),
+        Column("distorted_loss", _F, "of the kept weights on them; subtract train_loss of rows for QGen's gap", "nats"),
+        Column("distorted_acc", _F, "on them", "share of 1"),
+        Column("seconds", _F, "of the evaluation", "s"),
+        *_CIRCUMSTANCES,
+    ),
+    key="task_id",
+)
+
+
+def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """`table`, with the hyperparameters among `names` that are newer than it at what changes nothing."""
+    types = ROWS.arrow()
+    for name in [name for name in names if name in UNLESS]:
+        default = pa.scalar(UNLESS[name], types.field(name).type)
+        if name not in table.column_names:
+            table = table.append_column(types.field(name), pa.repeat(default, len(table)))
+        elif table[name].null_count:
+            filled = pc.fill_null(table[name], default)
+            table = table.set_column(table.column_names.index(name), types.field(name), filled)
+    return table
+
+
+_HEAD = """# What a sweep writes
+
+`results_dir` (by default `results/`, where git ignores it) holds:
+
+| path | what |
+|---|---|
+| rows/, curves/, measures/, distortions/ | the tables below: `pandas.read_parquet("results/rows")` |
+| sweeps/ID/ | plan.parquet, the journal of every worker, and the workers' logs; of a search also trials.jsonl |
+| checkpoints/, weights/ | of unfinished runs; initial and best weights with `keep_weights=true` |
+| damaged/ | shards that could not be read |
+| cache/ | decoded and corrupted images |
+
+`published/` has the papers' tables as csv. `python -m sweep.results.schema` makes this page from its own source.
+"""
+
+
+def readme() -> str:
+    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in (ROWS, CURVES, MEASURES, DISTORTIONS))])
+
+
+if __name__ == "__main__":
+    print(readme(), end="")

@@ -1,0 +1,139 @@
+"""The runs that a table is about: what was planned and what is stored, narrowed by values."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.measuring import MEASURE_FIELDS, UNLESS
+from sweep.config.run import RUN_FIELDS
+from sweep.results.plans import read_plan, study_of
+from sweep.results.rows import Store, distortions_store, measures_store, rows_store
+
+DISTORTION_KEYS = ("corruption", "severity", "corruption_seed", "corruption_source")
+MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
+
+
+def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> pd.DataFrame:
+    """One line per run that a plan names or that has a row; `status` is null where it has none.
+
+    With `sweep`, only the runs of the sweep of that id; with `study`, of the sweeps of that study. Raises
+    `ConfigError`.
+    """
+    store = rows_store(results_dir)
+    if not store.path.exists():
+        raise ConfigError(f"results_dir={results_dir}: no rows there; `python -m sweep.run` writes them")
+    plans = sorted(results_dir.glob(f"sweeps/{sweep or '*'}/plan.parquet"))
+    if sweep and not plans:
+        known = allowed(path.parent.name for path in results_dir.glob("sweeps/*/plan.parquet"))
+        raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known or 'none'}")
+    if study:
+        plans = [path for path in plans if study_of(path) == study]
+        if not plans:
+            raise ConfigError(
+                f"study={study}: no sweep of it in {results_dir}; `python -m sweep.run -m study={study}` trains it"
+            )
+    rows = store.read().to_pandas()
+    columns = ["run_id", *RUN_FIELDS]
+    planned = [read_plan(path).select(columns).to_pandas() for path in plans]
+    everything = pd.concat([*planned, rows[columns].iloc[: 0 if sweep or study else None]]).drop_duplicates("run_id")
+    merged: pd.DataFrame = everything.merge(rows.drop(columns=list(RUN_FIELDS)), on="run_id", how="left")
+    merged["milestones"] = merged["milestones"].map(lambda epochs: ",".join(map(str, epochs)))
+    return merged
+
+
+def stored_measures(results_dir: Path) -> pd.DataFrame:
+    """As `finished_measures`; raises `ConfigError` where there is none."""
+    measures = finished_measures(results_dir)
+    return _not_empty(measures, results_dir, "nothing was measured there; `python -m sweep.measure` does it")
+
+
+def finished_measures(results_dir: Path) -> pd.DataFrame:
+    """One line per finished measurement. Lists of settings are texts; those newer than a row are at their defaults."""
+    measures = _finished(measures_store(results_dir))
+    radii = measures["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
+    later = {f"measure_{name}": measures[f"measure_{name}"].fillna(unless) for name, unless in UNLESS.items()}
+    return measures.assign(measure_linf_radii=radii, **later)
+
+
+def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """`runs` with those of `columns` that are measured, null where they are not; means over measure settings.
+
+    `raw_linf_box@0.001` is the column's value at that radius, `step_sizes@mean` the mean of a list.
+    """
+    needed = [column for column in columns if column not in runs]
+    if not needed:
+        return runs
+    measures = measures_store(results_dir).read().to_pandas() if measures_store(results_dir).path.exists() else None
+    if measures is None:
+        return runs.assign(**dict.fromkeys(needed, np.nan))
+    values = pd.DataFrame({column: _measured(measures, column) for column in needed})
+    return runs.merge(values.groupby(measures["run_id"]).mean(), on="run_id", how="left")
+
+
+def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
+    name, _, of = column.partition("@")
+    if not of:
+        return measures[name].astype(float)
+    if of == "mean":
+        return measures[name].map(lambda values: np.mean(values) if len(values) else np.nan)
+    pairs = zip(measures["measure_linf_radii"], measures[name], strict=True)
+    return pd.Series([dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs], dtype=float)
+
+
+def stored_distortions(results_dir: Path, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    """One line per evaluation of `runs` on corrupted images with the values of `filters`; raises `ConfigError`."""
+    none = "no run was evaluated on corrupted images there; `python -m sweep.distort` does it"
+    distortions = _not_empty(finished_distortions(results_dir), results_dir, none)
+    of_runs = distortions[distortions["run_id"].isin(runs["run_id"])]
+    if of_runs.empty:
+        raise ConfigError(f"none of the {len(runs)} runs was evaluated on corrupted images; `python -m sweep.distort`")
+    return narrow(of_runs, filters)
+
+
+def finished_distortions(results_dir: Path) -> pd.DataFrame:
+    """One line per evaluation on corrupted images."""
+    return _finished(distortions_store(results_dir))
+
+
+def _finished(store: Store) -> pd.DataFrame:
+    rows = store.read().to_pandas() if store.path.exists() else store.schema.empty_table().to_pandas()
+    finished: pd.DataFrame = rows[rows["status"] == "finished"]
+    return finished
+
+
+def _not_empty(rows: pd.DataFrame, results_dir: Path, none: str) -> pd.DataFrame:
+    if rows.empty:
+        raise ConfigError(f"results_dir={results_dir}: {none}")
+    return rows
+
+
+def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    """The runs with one of the comma-separated values of every filter; raises `ConfigError` where none is left."""
+    for name, values in filters.items():
+        present = runs[name].unique()
+        wanted = {values, *values.split(",")}  # milestones have commas of their own
+        matching = [value for value in present if any(_equal(value, given) for given in wanted)]
+        runs = runs[runs[name].isin(matching)]
+        if runs.empty:
+            raise ConfigError(f"{name}={values}: no run has it; there are {allowed(sorted(present))}")
+    return runs
+
+
+def narrow_measures(measures: pd.DataFrame, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    """The measurements of `runs` with the settings of `filters`, whose keys are `measure.<setting>`."""
+    of_runs = measures[measures["run_id"].isin(runs["run_id"])]
+    if of_runs.empty:
+        raise ConfigError(f"none of the {len(runs)} runs was measured; `python -m sweep.measure` does it")
+    return narrow(of_runs, {name.replace(".", "_", 1): values for name, values in filters.items()})
+
+
+def _equal(value: object, given: str) -> bool:
+    if isinstance(value, str | bool | np.bool_):
+        return str(value).lower() == given.lower()
+    try:
+        return float(value) == float(given)  # type: ignore[arg-type]
+    except ValueError:
+        return False

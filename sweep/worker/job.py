@@ -1,0 +1,126 @@
+"""What a worker does: the tasks of its pack, one after another or as arrays, each ending in a row."""
+
+import dataclasses
+import datetime
+import gc
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.plan.packs import Pack, Task
+from sweep.results import provenance
+from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
+from sweep.worker import node as slurm_node
+from sweep.worker.commit import commit, commit_failure, committed_status, job_id
+from sweep.worker.stops import PruneRequest, StopRequest, prune_path
+from sweep.worker.work import KINDS_OF_WORK
+
+FAILED_EXIT = 1
+
+
+def run_pack(pack: Pack) -> None:
+    """Does the tasks of `pack`; one that raises ends in a failed row, and does not end the pack.
+
+    May be started again from the beginning at any time: tasks that ended are passed over, those that were
+    interrupted go on from their checkpoints. Exits with 1 where a task failed.
+    """
+    import torch
+
+    started = time.monotonic()
+    torch.set_num_threads(pack.settings.threads)
+    worker = _Worker(pack)
+    worker.work()
+    if worker.stop.signal == signal.SIGUSR2 and not worker.is_done:
+        slurm_node.requeue(pack, worker.journal, running_s=time.monotonic() - started)
+    if FAILED in worker.ended.values():
+        sys.exit(FAILED_EXIT)
+
+
+class _Worker:
+    """A pack in work."""
+
+    def __init__(self, pack: Pack) -> None:
+        self.pack = pack
+        self.journal = journal_path(Path(pack.sweep_dir), pack.pack_id)
+        before = JournalReader(self.journal).new_events()
+        self.ended = {event["task_id"]: event["event"] for event in before if event["event"] in ENDS}
+        self._starts = Counter(event["task_id"] for event in before if event["event"] == STARTED)
+        self.stop = StopRequest(None if slurm_node.in_job() else pack.launcher_pid)
+
+    @property
+    def is_done(self) -> bool:
+        return all(self.ended.get(task.task_id) in ENDS for task in self.pack.tasks)
+
+    def work(self) -> None:
+        left = [task for task in self.pack.tasks if task.task_id not in self.ended]
+        if not left:
+            return
+        for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):
+            if self.stop():
+                return
+            self._do(self._without_rows(tasks))
+
+    def _without_rows(self, tasks: Sequence[Task]) -> list[Task]:
+        """Those whose rows were not written by a worker that was killed before it could say so."""
+        left = []
+        for task in tasks:
+            status = committed_status(task, Path(self.pack.settings.results_dir))
+            if status is None:
+                left.append(task)
+            else:
+                self._end(task, status)
+        return left
+
+    def _do(self, tasks: Sequence[Task]) -> None:
+        """Together. Where that raises, what is left is tried again in halves; a task that raises alone has failed."""
+        if not tasks:
+            return
+        opened = {task.task_id: task for task in tasks}
+        started_at = datetime.datetime.now(datetime.UTC)
+        try:
+            for task, result in self._results([self._start(task) for task in tasks]):
+                if result is not None:
+                    commit(task, self.pack, result, started_at)
+                    self._end(task, str(result["status"]), seconds=result["seconds"])
+                del opened[task.task_id]  # not before its row is written: that can raise, too
+            return
+        except Exception as error:
+            trace, last_line = traceback.format_exc(), traceback.format_exception_only(error)[-1].strip()
+        print(trace, flush=True)
+        left = self._without_rows(list(opened.values()))
+        if len(left) == 1:
+            commit_failure(left[0], self.pack, trace, started_at)
+            self._end(left[0], FAILED, error=last_line)
+            return
+        gc.collect()  # what the failed array held on the device
+        for half in (left[: len(left) // 2], left[len(left) // 2 :]):
+            self._do(half)
+
+    def _start(self, task: Task) -> Task:
+        attempt = task.attempt + self._starts[task.task_id]
+        self._starts[task.task_id] += 1
+        log = f"{job_id()}_0_log.out"
+        record(self.journal, STARTED, task.task_id, attempt=attempt, log=log, **provenance.machine())
+        return dataclasses.replace(task, attempt=attempt)
+
+    def _end(self, task: Task, event: str, **details: Any) -> None:
+        self.ended[task.task_id] = event
+        record(self.journal, event, task.task_id, **details)
+
+    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | None]]:
+        """Results as tasks end; None for one that was stopped or pruned, which is noted."""
+        sweep_dir = Path(self.pack.sweep_dir)
+        work = KINDS_OF_WORK[tasks[0].work.kind]
+        prunes = [PruneRequest(prune_path(sweep_dir, task.task_id)) for task in tasks]
+        for index, result in work.results(tasks, self.pack, [self._stop_of(prune) for prune in prunes]):
+            if result is None:
+                self._end(tasks[index], PRUNED if prunes[index].made else STOPPED)
+            yield tasks[index], result
+
+    def _stop_of(self, prune: PruneRequest) -> Callable[[], bool]:
+        return (lambda: self.stop() or prune()) if self.pack.prunable else self.stop

@@ -1,0 +1,65 @@
+"""One of the processes that train one run together: `python -m sweep.worker.rank FOLDER`, started by torchrun."""
+
+import os
+import pickle
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from sweep.plan.packs import Pack, Task
+from sweep.training.plain import train
+from sweep.training.progress import Interrupted
+from sweep.training.ranks import DistributedRanks
+from sweep.worker.images import device_name, training_data
+from sweep.worker.processes import ERROR, RESULT, STOP, TASK
+from sweep.worker.stops import StopRequest
+from sweep.worker.train import options_of
+
+
+def main(folder: Path) -> None:
+    task, pack = pickle.loads((folder / TASK).read_bytes())
+    torch.set_num_threads(pack.settings.threads)
+    worker_is_gone = StopRequest(os.getppid())
+
+    def stop() -> bool:
+        return (folder / STOP).exists() or worker_is_gone()
+
+    try:
+        _train(task, pack, stop, folder)
+    except Exception:
+        (folder / f"{ERROR}{os.environ['RANK']}").write_text(traceback.format_exc())
+        raise
+
+
+def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> None:
+    """Leaves the result in `folder`, or None where the run was stopped."""
+    device = _own_device(pack.settings.device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    ranks = DistributedRanks()
+    options = options_of(task, pack, ranks.any_asked(stop, device), ranks)
+    result: dict[str, Any] | None = None
+    try:
+        result = train(task.run, training_data(task, pack.settings, device), device, options)
+        result["device"] = device_name(device)
+    except Interrupted:
+        pass
+    if ranks.is_first:
+        (folder / RESULT).write_bytes(pickle.dumps(result))
+    dist.destroy_process_group()
+
+
+def _own_device(kind: str) -> torch.device:
+    if kind == "cpu":
+        return torch.device(kind)
+    device = torch.device(kind, int(os.environ["LOCAL_RANK"]))
+    torch.cuda.set_device(device)
+    return device
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

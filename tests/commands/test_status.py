@@ -1,0 +1,119 @@
+"""What `sweep.status` knows, as text, as JSON, and again and again."""
+
+import datetime
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep.commands.observe import find_sweeps
+from sweep.config.checks import ConfigError
+from sweep.results.journal import STARTED, journal_path, record
+from sweep.results.rows import rows_store
+from sweep.status import facts, main
+from tests.conftest import tiny_run
+from tests.rows_of import START, row_of
+from tests.tables.test_generalization import store_sweep
+
+HOUR = datetime.timedelta(hours=1)
+
+
+def ended(hours: int, **changes: object) -> dict[str, object]:
+    return {"ended_at": START + hours * HOUR, "seconds": 3600.0, "threads": 2, **changes}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Of six runs one ended on a CPU, two on a GPU, one failed; one is being trained and one waits."""
+    store_sweep(
+        tmp_path,
+        {
+            tiny_run(bits=2, seed=0): ended(1, device="cpu"),
+            tiny_run(bits=2, seed=1): ended(2, device="NVIDIA H200"),
+            tiny_run(bits=2, seed=2): ended(3, device="NVIDIA H200", status="diverged"),
+            tiny_run(bits=4, seed=0): ended(4, device="cuda", status="failed", seconds=None, error="ValueError: 7"),
+            tiny_run(bits=4, seed=1): None,
+            tiny_run(bits=4, seed=2): None,
+        },
+    )
+    (sweep,) = find_sweeps(tmp_path, "")
+    record(journal_path(sweep.folder, "p"), STARTED, tiny_run(bits=4, seed=1).run_id)
+    return tmp_path
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr("sys.argv", ["status", *arguments])
+    main()
+
+
+def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_main(monkeypatch, f"results_dir={results}", "format=json")
+    (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert sorted(sweep) == [
+        "axes", "bits", "deaths", "failures", "hours", "results_dir", "runs", "runs_per_hour", "seconds_left", "slurm",
+        "slurm_error", "sweep",
+    ]  # fmt: skip
+    assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}
+    assert sweep["bits"]["4"] == {"planned": 3, "finished": 0, "diverged": 0, "failed": 1, "running": 1, "waiting": 1}
+    assert list(sweep["axes"]) == ["seed"] and sweep["axes"]["seed"]["1"]["running"] == 1
+    failed = tiny_run(bits=4, seed=0).run_id
+    (failure,) = sweep["failures"]
+    assert failure == {"error": "ValueError: 7", "runs": [failed], "share": {"bits": "4", "seed": "0"}}
+
+
+def test_pace_and_hours(results: Path) -> None:
+    found = facts(find_sweeps(results, "")[0])
+    # four ended in three hours and the hour of the first; of equal runs, two are left
+    assert found["runs_per_hour"] == pytest.approx(1.0) and found["seconds_left"] == pytest.approx(7200.0)
+    # a CPU run took 1 h with 2 threads, two GPU runs 1 h each: the two left are a third on a CPU
+    assert found["hours"]["cpu"] == pytest.approx({"spent": 2.0, "left": 2 * 2 / 3})
+    assert found["hours"]["gpu"] == pytest.approx({"spent": 2.0, "left": 2 * 2 / 3})
+
+
+def test_hours_are_unknown_before_a_run_has_ended(tmp_path: Path) -> None:
+    store_sweep(tmp_path, {tiny_run(): None})
+    found = facts(find_sweeps(tmp_path, "")[0])
+    assert found["hours"] == {"gpu": {"spent": 0.0, "left": None}, "cpu": {"spent": 0.0, "left": None}}
+    assert found["runs_per_hour"] is None and found["seconds_left"] is None
+
+
+def test_text(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    run_main(monkeypatch, f"results_dir={results}")
+    text = capsys.readouterr().out
+    assert "1 runs per hour; about 2.0 h left at that pace" in text
+    assert "GPU-hours: 2 spent, about 1.33 left" in text and "CPU-hours: 2 spent" in text
+    assert "1 x ValueError: 7: bits=4 and seed=0" in text
+
+
+def test_watch_ends_with_the_sweep(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = [tiny_run(bits=4, seed=2), tiny_run(bits=4, seed=1)]
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        run = left.pop()
+        rows_store(results).write(run.run_id, [row_of(run)])
+
+    monkeypatch.setattr("sweep.status.time.sleep", sleep)
+    run_main(monkeypatch, f"results_dir={results}", "watch=2.5", "format=json")
+    looks = [json.loads(line)["sweeps"][0]["runs"] for line in capsys.readouterr().out.splitlines()]
+    assert slept == [2.5, 2.5] and [look["finished"] for look in looks] == [2, 3, 4]
+
+
+def test_ctrl_c_ends_a_watch(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweep.status.time.sleep", interrupt)
+    run_main(monkeypatch, f"results_dir={results}", "watch=1", "format=json")
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@pytest.mark.parametrize("given", ["watch=-1", "watch=soon", "watch=inf", "format=yaml"])
+def test_bad_arguments(given: str, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match=f"{given}: allowed are"):
+        run_main(monkeypatch, f"results_dir={results}", given)

@@ -1,0 +1,77 @@
+"""The rooms of the house and the one direction of imports between them: docs/architecture.md."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sweep import PROJECT
+
+# From left to right; a module imports only from its own room or from rooms to its left.
+ROOMS = (
+    "sweep",
+    "sweep.terminal",
+    "sweep.architectures",
+    "sweep.config",
+    "sweep.results",
+    "sweep.plan",
+    "sweep.data",
+    "sweep.models",
+    "sweep.quantizers",
+    "sweep.training",
+    "sweep.measures",
+    "sweep.distortions",
+    "sweep.worker",
+    "launchers",
+    "sweep.commands",
+    "sweep.search",
+    "sweep.tables",
+    "sweep.figures",
+    "sweep.report",
+)
+COMMANDS = len(ROOMS)  # the files that lie flat in sweep/
+SOURCES = sorted(path for package in ("sweep", "launchers") for path in (PROJECT / package).rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path) for path in SOURCES}
+
+
+def room(module: str) -> int:
+    parts = module.split(".")
+    name = parts[0] if parts[0] == "launchers" else ".".join(parts[:2])
+    if name in ROOMS:
+        return ROOMS.index(name)
+    assert len(parts) == 2, f"{name} has no place in the order of rooms: give it one above"
+    return COMMANDS
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Modules of ours that `path` imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom) and node.module in MODULES:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES
+            yield from inner or {node.module}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_imports_go_one_way(path: Path) -> None:
+    module = module_of(path)
+    for name in imported(path):
+        assert room(name) <= room(module), f"{module} imports {name}, which is to its right"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_import_is_relative(path: Path) -> None:
+    relative = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom) and n.level]
+    assert not relative, "the order of rooms is read from whole names"
+
+
+def test_every_room_exists() -> None:
+    assert {name for name in ROOMS if name not in MODULES} == set()

@@ -1,0 +1,148 @@
+"""A worker and its pack: which engine trains a task, and what it does with tasks that are done or raise."""
+
+import datetime
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack, Task
+from sweep.results.journal import STARTED, JournalReader, journal_path
+from sweep.results.rows import rows_store
+from sweep.worker import job
+from sweep.worker.commit import commit_failure
+from sweep.worker.job import run_pack
+from sweep.worker.train import results
+from sweep.worker.work import train
+from tests.conftest import DIGITS, tiny_run
+
+ENGINES = ("plain", "array")
+
+
+@pytest.mark.parametrize(("changes", "engine"), [({}, "array"), ({"act_bits": 8}, "plain")])
+def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
+    changes: dict[str, object], engine: str, tmp_path: Path
+) -> None:
+    run = tiny_run(epochs=1, **changes)
+    task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0)
+    settings = Settings(engine="array", device="cpu", results_dir=str(tmp_path))
+    pack = Pack("pack", (task,), str(tmp_path), settings, launcher_pid=0)
+    ((index, result),) = results([task], pack, [lambda: False])
+    assert index == 0 and result is not None
+    assert (result["engine"], result["status"]) == (engine, "finished")
+    commit_failure(task, pack, "trace", datetime.datetime.now(datetime.UTC))
+    assert rows_store(tmp_path).read()["engine"].to_pylist() == [engine]
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """A worker takes these for its process, which here is that of the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def pack_of(seeds: int, tmp_path: Path, engine: str = "plain", pack_id: str = "pack") -> Pack:
+    """Runs of one architecture that differ in their seeds."""
+    runs = [tiny_run(epochs=1, seed=seed) for seed in range(seeds)]
+    tasks = tuple(Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0) for run in runs)
+    settings = Settings(engine=engine, device="cpu", results_dir=str(tmp_path))  # type: ignore[arg-type]
+    return Pack(pack_id, tasks, str(tmp_path), settings, launcher_pid=0)
+
+
+def events(pack: Pack) -> list[tuple[str, int]]:
+    """Of its journal: the event and the seed of its run."""
+    seeds = {task.task_id: task.run.seed for task in pack.tasks}
+    found = JournalReader(journal_path(Path(pack.sweep_dir), pack.pack_id)).new_events()
+    return [(event["event"], seeds[event["task_id"]]) for event in found]
+
+
+def statuses(tmp_path: Path) -> list[str]:
+    return list(rows_store(tmp_path).read()["status"].to_pylist())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("done", [0, 1, 2, 3])
+def test_runs_that_have_their_rows_are_not_trained_again(done: int, engine: str, tmp_path: Path) -> None:
+    if done:
+        run_pack(pack_of(done, tmp_path, engine, "earlier"))
+    pack = pack_of(3, tmp_path, engine)
+    run_pack(pack)
+    found = Counter(events(pack))
+    assert found == Counter([("finished", seed) for seed in range(3)] + [(STARTED, seed) for seed in range(done, 3)])
+    assert statuses(tmp_path) == ["finished"] * 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_a_kill_between_a_row_and_its_line_in_the_journal(seeds: int, engine: str, tmp_path: Path) -> None:
+    """Of the last run that was reached: the pack has none after it, or two."""
+    run_pack(pack_of(2, tmp_path, engine))
+    journal = journal_path(tmp_path, "pack")
+    *kept, last = journal.read_text().splitlines(keepends=True)
+    assert '"finished"' in last
+    journal.write_text("".join(kept))
+    pack = pack_of(seeds, tmp_path, engine)
+    run_pack(pack)
+    found = events(pack)
+    assert [seed for event, seed in found if event == STARTED] == list(range(seeds))
+    assert sorted(seed for event, seed in found if event == "finished") == list(range(seeds))
+    assert statuses(tmp_path) == ["finished"] * seeds
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_fault_after_the_last_result_changes_nothing(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def with_fault(*arguments: Any) -> Any:
+        yield from results(*arguments)
+        raise RuntimeError("while it was put away")
+
+    monkeypatch.setattr(train, "results", with_fault)
+    pack = pack_of(2, tmp_path, engine)
+    run_pack(pack)
+    assert sorted(events(pack)) == [("finished", 0), ("finished", 1), (STARTED, 0), (STARTED, 1)]
+    assert statuses(tmp_path) == ["finished"] * 2
+    assert "while it was put away" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_row_that_cannot_be_written_fails_its_run_alone(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commit(task: Task, *arguments: Any) -> None:
+        if task.run.seed == 1:
+            raise ValueError("no such column")
+        good(task, *arguments)
+
+    good = job.commit
+    monkeypatch.setattr(job, "commit", commit)
+    pack = pack_of(4, tmp_path, engine)
+    with pytest.raises(SystemExit):
+        run_pack(pack)
+    ends = {seed: event for event, seed in events(pack) if event != STARTED}
+    assert ends == {0: "finished", 1: "failed", 2: "finished", 3: "finished"}
+    assert sorted(statuses(tmp_path)) == ["failed", "finished", "finished", "finished"]
+
+
+def test_a_run_with_a_row_never_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the journal cannot be written just after the row."""
+
+    def record(path: Path, event: str, *arguments: Any, **details: Any) -> None:
+        if event == "finished" and not faults:
+            faults.append(event)
+            raise OSError("no space left on device")
+        good(path, event, *arguments, **details)
+
+    faults: list[str] = []
+    good = job.record
+    monkeypatch.setattr(job, "record", record)
+    pack = pack_of(2, tmp_path)
+    run_pack(pack)
+    assert faults and statuses(tmp_path) == ["finished"] * 2
+    assert events(pack) == [(STARTED, 0), ("finished", 0), (STARTED, 1), ("finished", 1)]
