@@ -18,8 +18,15 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def check_integer(name: str, value: object, low: int, high: int | None = None) -> int:
-    bounds = f"a whole number from {low}" + (f" to {high}" if high is not None else " up")
+def bounds_in_words(is_whole: bool, low: float | None, high: float | None = None, low_open: bool = False) -> str:
+    words = "a whole number" if is_whole else "a number"
+    if low is not None and low != -math.inf:
+        words += f" {'above' if low_open else 'from'} {low:g}" + (" up" if is_whole and high is None else "")
+    return words + (f" to {high:.10g}" if high is not None else "")
+
+
+def check_integer(name: str, value: object, low: float, high: float | None = None) -> int:
+    bounds = bounds_in_words(True, low, high)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         raise ConfigError(f"{name}={value}: allowed is {bounds}")
     if value < low or (high is not None and value > high):
@@ -27,20 +34,23 @@ def check_integer(name: str, value: object, low: int, high: int | None = None) -
     return int(value)
 
 
-def check_number(name: str, value: object, low: float, low_open: bool = False) -> float:
-    bounds = f"a number {'above' if low_open else 'from'} {low:g}"
+def check_number(name: str, value: object, low: float, low_open: bool = False, high: float | None = None) -> float:
+    bounds = bounds_in_words(False, low, high, low_open)
     try:
         number = float(value)  # type: ignore[arg-type]  # YAML reads 1e-4 as a string
     except (TypeError, ValueError):
         raise ConfigError(f"{name}={value}: allowed is {bounds}") from None
-    if isinstance(value, bool) or not math.isfinite(number) or number < low or (low_open and number == low):
+    is_outside = number < low or (low_open and number == low) or (high is not None and number > high)
+    if isinstance(value, bool) or not math.isfinite(number) or is_outside:
         raise ConfigError(f"{name}={value}: allowed is {bounds}")
     return number
 
 
-def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+def check_choice(name: str, value: object, choices: tuple[str, ...], otherwise: str = "") -> str:
+    """`otherwise` ends the message, where more than the choices could be meant."""
     if str(value) not in choices:
-        raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{did_you_mean(str(value), choices)}")
+        meant = did_you_mean(str(value), choices)
+        raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{meant}{otherwise}")
     return str(value)
 
 

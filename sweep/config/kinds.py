@@ -1,0 +1,67 @@
+"""The kinds of parts that training is made of: what each declares besides what every part does."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sweep.config.parts import Hyperparameter, Part
+
+
+@dataclass(frozen=True)
+class Quantizer(Part):
+    """Its code has `weight_quantizer(run, weight, bits, layer)`, `activation_quantizer(run, bits)` or both.
+
+    `weights` and `activations` are the hyperparameters that each reads, None where it has no such quantizer; `reads`
+    follows from them. bits, act_bits and first_last are everyone's.
+    """
+
+    key: ClassVar = "quantizer"
+    room: ClassVar = "sweep.quantizers"
+    entry_points: ClassVar = "qsweep.quantizers"
+
+    weights: tuple[Hyperparameter, ...] | None = None
+    activations: tuple[Hyperparameter, ...] | None = None
+    weights_only: str = ""  # the quantizer that it is where activations stay float; empty: itself
+    activations_only: str = ""  # and where weights do
+    learns: bool = False  # whether it has parameters
+    learns_step_sizes: bool = False  # whether it is LSQ's kind: one learned step size of every weight tensor
+    splits_attention: bool = False  # whether queries, keys and values of one attention have quantizers of their own
+
+    def __post_init__(self) -> None:
+        both = (*(self.weights or ()), *(self.activations or ()))
+        object.__setattr__(self, "reads", tuple(dict.fromkeys(both)))
+
+
+@dataclass(frozen=True)
+class Rule(Part):
+    """Its code has `make_updates(run, model, optimizer, scaler)`, which returns `sweep.training.updates.base.Updates`.
+
+    `passes(run)` are the forward and backward passes of a step, a mean over steps.
+    """
+
+    key: ClassVar = "rule"
+    room: ClassVar = "sweep.training.updates"
+    entry_points: ClassVar = "qsweep.rules"
+
+    passes: Callable[[Any], float] = lambda run: 1
+    splits_over_processes: bool = False  # whether processes that share a run can take its step together
+
+
+@dataclass(frozen=True)
+class Optimizer(Part):
+    """Its code has `make_optimizer(groups, run, common)`, which returns a `torch.optim.Optimizer`."""
+
+    key: ClassVar = "optimizer"
+    room: ClassVar = "sweep.training.optimizers"
+    entry_points: ClassVar = "qsweep.optimizers"
+    has_files: ClassVar = True
+
+
+@dataclass(frozen=True)
+class Schedule(Part):
+    """Its code has `learning_rate(run, epoch)`, of an epoch counted from 0."""
+
+    key: ClassVar = "lr_decay"
+    room: ClassVar = "sweep.training.schedules"
+    entry_points: ClassVar = "qsweep.schedules"
+    has_files: ClassVar = True

@@ -1,0 +1,70 @@
+"""Parts from outside this package: who names them, and how they are imported.
+
+Entry points name what is installed; the environment variable QSWEEP_PARTS, or this command's own arguments, such as
+`quantizer=my_package.my_quantizer`, name modules that can be imported. Workers inherit the variable.
+"""
+
+import importlib
+import importlib.util
+import os
+import re
+import sys
+from functools import cache
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+from sweep.config.checks import ConfigError
+
+VARIABLE = "QSWEEP_PARTS"  # dotted names of modules, with commas between
+KEYS = ("quantizer", "rule", "model", "dataset", "optimizer", "lr_decay", "measure", "table", "figure")
+_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+
+
+@cache
+def named() -> tuple[str, ...]:
+    """Modules that the environment or this command's arguments name; puts them into the environment of workers."""
+    given = os.environ.get(VARIABLE, "").split(",")
+    names = dict.fromkeys(name.strip() for name in (*given, *in_arguments(sys.argv[1:])) if name.strip())
+    if names:
+        os.environ[VARIABLE] = ",".join(names)
+    return tuple(names)
+
+
+def in_arguments(arguments: list[str]) -> list[str]:
+    """The dotted names of modules that are values of keys which name parts, where there is such a package."""
+    pairs = (argument.lstrip("+").partition("=") for argument in arguments)
+    values = [value for key, _, value in pairs if key in KEYS]
+    return [name for value in values for name in _DOTTED.findall(value) if _is_found(name)]
+
+
+def _is_found(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
+
+
+@cache
+def _entry_points() -> Any:
+    return entry_points()
+
+
+def installed(group: str) -> frozenset[str]:
+    """The modules that entry points of `group` name."""
+    return frozenset(point.module for point in _entry_points().select(group=group))
+
+
+def imported(module: str) -> ModuleType:
+    """Raises `ConfigError` where it cannot be imported here."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{module}: it cannot be imported here ({error}). A part from outside must be importable wherever runs are "
+            f"planned or trained: install its package there, or put its folder on PYTHONPATH"
+        ) from error
+
+
+def hint(name: str) -> str:
+    """What to do where `name`, which is no part that is known here, looks like one from outside."""
+    if not _DOTTED.fullmatch(name):
+        return ""
+    return f". If {name} is a part from outside, install its package here, or name it in {VARIABLE}"

@@ -1,0 +1,199 @@
+"""Parts: what a run can be made of, each declared once, beside its code. Nothing here imports torch.
+
+A part is a module that declares `PART`, a `Part` of some kind (`sweep.config.kinds`). It lies in the room of its kind,
+or outside, where an entry point or the environment names it. What else has to be known of parts follows from these
+declarations: the fields and checks of a run, what is left out of its id, the columns of rows, tables of the README.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, ClassVar, TypeVar
+
+from sweep.config import outside
+from sweep.config.checks import (
+    ConfigError,
+    allowed,
+    bounds_in_words,
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+)
+
+Values = Mapping[str, Any]  # hyperparameters by name
+REQUIRED: Any = object()  # the neutral value of a hyperparameter that has none
+
+
+def always(values: Values) -> bool:
+    return True
+
+
+def no_conflict(values: Values) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """One value that can change a run's numbers.
+
+    `type` is int, float, str, bool or tuple[int, ...]. `neutral` is the value that changes nothing: a run has it where
+    nothing reads the hyperparameter, and ids are made without those that are at it, unless `in_every_id`, so that a
+    new one leaves the ids of stored runs as they are. `read_if` says with which other values it is read at all.
+    """
+
+    name: str
+    type: Any
+    meaning: str
+    neutral: Any = REQUIRED
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    choices: tuple[str, ...] = ()
+    parse: Callable[[str, Any], Any] | None = None  # (name, value): where type, bounds and choices cannot say it
+    read_if: Callable[[Values], bool] = always
+    in_every_id: bool = False
+    differs_in_arrays: bool = False  # whether runs that train in one array may have other values of it
+
+    def check(self, value: object) -> Any:
+        """`value` in the declared type; raises `ConfigError`, which says what is allowed."""
+        if self.parse:
+            return self.parse(self.name, value)
+        if self.choices:
+            return check_choice(self.name, value, self.choices)
+        if self.type is bool:
+            return check_boolean(self.name, value)
+        if self.type is str:
+            return str(value)
+        if self.type in (int, float):
+            return self._number(value)
+        return self._numbers(value)
+
+    def _number(self, value: object) -> int | float:
+        low = float("-inf") if self.low is None else self.low
+        if self.type is int:
+            return check_integer(self.name, value, low, self.high)
+        return check_number(self.name, value, low, self.low_open, self.high)
+
+    def _numbers(self, value: object) -> tuple[int, ...]:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ConfigError(f"{self.name}={value}: allowed is a list, each {self.allowed}")
+        return tuple(int(replace(self, type=int)._number(item)) for item in value)
+
+    @property
+    def allowed(self) -> str:
+        """The values that there can be, in words."""
+        if self.choices:
+            return allowed(self.choices)
+        if self.type is bool:
+            return allowed(("true", "false"))
+        if self.parse or self.type is str:
+            return "see its meaning"
+        return bounds_in_words(self.type is not float, self.low, self.high, self.low_open)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is declared of any part. `conflict` is the error of values that cannot go with it, or None.
+
+    `printed` are the names that it has in published tables, ours first. `code` is the module that does the work and may
+    import torch; of a part that is a folder it is the module there that has the name of the kind.
+    """
+
+    key: ClassVar[str]  # the hyperparameter whose value names the part
+    room: ClassVar[str]  # the package where parts of this kind lie
+    entry_points: ClassVar[str]  # the group of those that are installed elsewhere
+    has_files: ClassVar[bool] = False  # whether also plain modules of the room are parts, which must not import torch
+
+    name: str
+    meaning: str
+    reads: tuple[Hyperparameter, ...] = ()
+    printed: tuple[str, ...] = ()
+    conflict: Callable[[Values], str | None] = no_conflict
+    trains_in_arrays: bool = False  # whether the array engine knows it
+    code: str = ""
+    module: str = ""  # where it is declared; found out, not given
+
+    def load(self) -> Any:
+        """The module with its code."""
+        return importlib.import_module(self.code)
+
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+_PARTS: dict[type[Part], Mapping[str, Any]] = {}  # what `parts_of` has found
+
+
+def parts_of(kind: type[AnyPart]) -> Mapping[str, AnyPart]:
+    """The parts of a kind by name, ours and then those from outside; raises `ConfigError` on a faulty one."""
+    if kind not in _PARTS:
+        _PARTS[kind] = _by_name(kind, (*_ours(kind), *_from_outside(kind)))
+    return _PARTS[kind]
+
+
+def _by_name(kind: type[AnyPart], parts: Iterable[AnyPart]) -> dict[str, AnyPart]:
+    found: dict[str, AnyPart] = {}
+    for part in parts:
+        if part.name in found:
+            raise ConfigError(
+                f"two parts have the name {kind.key}={part.name}: those of {found[part.name].module} and {part.module}"
+            )
+        found[part.name] = part
+    return found
+
+
+def part_of(kind: type[AnyPart], name: str) -> AnyPart:
+    """The part of that name; raises `ConfigError` where there is none."""
+    parts = parts_of(kind)
+    check_choice(kind.key, name, tuple(parts), outside.hint(name))
+    return parts[name]
+
+
+def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
+    room = importlib.import_module(kind.room)
+    for info in sorted(pkgutil.iter_modules(room.__path__), key=lambda info: info.name):
+        if info.ispkg or kind.has_files:
+            module = f"{kind.room}.{info.name}"
+            part = declared_in(module)
+            if not isinstance(part, kind):
+                raise ConfigError(f"{module} declares a {type(part).__name__}, and lies among parts of {kind.key}")
+            yield part
+
+
+def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
+    installed = outside.installed(kind.entry_points)
+    for module in sorted({*installed, *outside.named()}):
+        part = declared_in(module)
+        if isinstance(part, kind):
+            yield replace(part, name=module)
+        elif module in installed:
+            raise ConfigError(
+                f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
+            )
+
+
+@cache
+def declared_in(module: str) -> Part:
+    """The part that `module` declares; raises `ConfigError`."""
+    imported = outside.imported(module)
+    part = getattr(imported, "PART", None)
+    if not isinstance(part, Part):
+        raise ConfigError(f"{module} declares no PART, which says what it is and what it reads: see docs/parts.md")
+    inside = f".{part.key}" if hasattr(imported, "__path__") else ""
+    return replace(part, module=module, code=part.code or module + inside)
+
+
+def hyperparameters_of(parts: Iterable[Part]) -> dict[str, Hyperparameter]:
+    """All that `parts` read, by name; raises `ConfigError` where two mean different things by one name."""
+    found: dict[str, tuple[Hyperparameter, Part]] = {}
+    for part in parts:
+        for own in part.reads:
+            other, first = found.setdefault(own.name, (own, part))
+            if other != own:
+                raise ConfigError(
+                    f"{own.name} is declared in {first.module} and in {part.module}, and not alike: give one of both "
+                    f"another name, or import one declaration"
+                )
+    return {name: hyperparameter for name, (hyperparameter, _) in found.items()}
