@@ -21,6 +21,7 @@ from sweep.worker.arrays import array_limit, describe_arrays, memory_bytes
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
 from sweep.worker.commit import commit_failure
 from sweep.worker.crashes import end_of
+from sweep.worker.environment import search_path
 
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
@@ -70,8 +71,9 @@ class Launch:
 
     def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
         return Pack(
-            pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), prunable=self._listener is not None
-        )
+            pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), prunable=self._listener is not None,
+            search_path=search_path(),
+        )  # fmt: skip
 
     def follow(self) -> Tally:
         """Waits until nothing is left, and shows how it goes. Raises KeyboardInterrupt on Ctrl-C and SIGTERM."""

@@ -13,6 +13,7 @@ import submitit
 from launchers.base import Ended, Listener, PlanLauncher
 from launchers.launch import Launch
 from launchers.progress import Tally
+from sweep import PROJECT
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, make_tasks
@@ -20,7 +21,7 @@ from sweep.plan.plan import Plan
 from sweep.results.journal import History, JournalReader, journal_path
 from sweep.worker.causes import CRASHED, KILLED
 from sweep.worker.crashes import crash_signal
-from sweep.worker.environment import set_for_workers
+from sweep.worker.environment import environment, worker_environment
 from sweep.worker.hardware import cores, visible_gpus
 from sweep.worker.job import run_pack
 
@@ -162,13 +163,10 @@ class _Worker:
 @contextmanager
 def _worker_environment(threads: int) -> Iterator[None]:
     """Workers inherit the thread count, and ignore the Ctrl-C that a terminal sends to all: we tell them to stop."""
-    before = dict(os.environ)
+    counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    set_for_workers()
     try:
-        yield
+        with environment(worker_environment(os.environ, PROJECT) | counts):
+            yield
     finally:
         signal.signal(signal.SIGINT, previous)
-        os.environ.clear()
-        os.environ.update(before)

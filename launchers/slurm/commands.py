@@ -3,12 +3,10 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sweep.worker.crashes import signal_name
-from sweep.worker.environment import set_for_workers
 
 TIMEOUT_S = 60.0
 PING_TIMEOUT_S = 3.0  # a person waits for it, and other commands give up only after 9 s (measured)
@@ -50,22 +48,6 @@ def clean_environment() -> dict[str, str]:
     """Without the SLURM_ and SBATCH_ variables of a job that we may be in: SLURM's commands would obey them."""
     settings = ("SLURM_", "SBATCH_")
     return {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == "SLURM_CONF"}
-
-
-@contextmanager
-def submission_environment(project: str) -> Iterator[None]:
-    """A clean one for workers, with our package, malloc's settings and the fault handler."""
-    before = dict(os.environ)
-    for name in before.keys() - clean_environment().keys():
-        del os.environ[name]
-    paths = [project, *before.get("PYTHONPATH", "").split(os.pathsep)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
-    set_for_workers()
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def run(*command: str) -> str:

@@ -21,6 +21,7 @@ from sweep.plan.packs import Pack, Task
 from sweep.results.journal import STOPPED, JournalReader, journal_path
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
 from sweep.worker.crashes import crash_signal
+from sweep.worker.environment import environment, worker_environment
 from sweep.worker.job import run_pack
 
 # States of tasks that are over. What SLURM requeues is in some of them for seconds.
@@ -154,7 +155,7 @@ class SlurmExecutor:
     def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
         executor = submitit.SlurmExecutor(folder=folder)
         executor.update_parameters(**self._parameters, job_name=name, comment=name)
-        with commands.submission_environment(str(PROJECT)):
+        with environment(worker_environment(commands.clean_environment(), PROJECT)):
             try:
                 with executor.batch():
                     jobs = [executor.submit(run_pack, pack) for pack in packs]

@@ -41,6 +41,7 @@ class Pack:
     time_limit_s: float | None = None  # of its task, on a cluster
     warning_s: float = 0.0  # how long before it SLURM sends SIGUSR2
     prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests
+    search_path: tuple[str, ...] = ()  # where the command found modules; the last folders where a worker looks
 
     @property
     def expected_s(self) -> float:

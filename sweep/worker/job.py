@@ -17,6 +17,7 @@ from sweep.results import provenance
 from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
 from sweep.worker import node as slurm_node
 from sweep.worker.commit import commit, commit_failure, committed_status, job_id
+from sweep.worker.environment import extend_search_path
 from sweep.worker.stops import PruneRequest, StopRequest, prune_path
 from sweep.worker.work import KINDS_OF_WORK
 
@@ -32,6 +33,7 @@ def run_pack(pack: Pack) -> None:
     import torch
 
     started = time.monotonic()
+    extend_search_path(pack.search_path)
     torch.set_num_threads(pack.settings.threads)
     worker = _Worker(pack)
     worker.work()

@@ -15,6 +15,7 @@ from sweep.plan.packs import Pack, Task
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted
 from sweep.training.ranks import DistributedRanks
+from sweep.worker.environment import extend_search_path
 from sweep.worker.images import device_name, training_data
 from sweep.worker.processes import ERROR, RESULT, STOP, TASK
 from sweep.worker.stops import StopRequest
@@ -23,6 +24,7 @@ from sweep.worker.train import options_of
 
 def main(folder: Path) -> None:
     task, pack = pickle.loads((folder / TASK).read_bytes())
+    extend_search_path(pack.search_path)
     torch.set_num_threads(pack.settings.threads)
     worker_is_gone = StopRequest(os.getppid())
 
