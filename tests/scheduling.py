@@ -1,5 +1,6 @@
 """Tests shared out to pytest-xdist's workers so that one that ends its worker fails by its name, and none is lost."""
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ class GroupScheduling(LoadGroupScheduling):
     """As `--dist loadgroup`, for workers that die.
 
     That of pytest-xdist 3.8 loses the session then: it runs the fatal test again, gives tests to a worker that is still
-    collecting (KeyError), and waits for one that got a single test and was not told that no other follows.
+    collecting (KeyError) or has just died as well (OSError), and waits for one that got a single test and was not told
+    that no other follows.
     """
 
     def remove_node(self, node: WorkerController) -> str | None:
@@ -43,3 +45,7 @@ class GroupScheduling(LoadGroupScheduling):
     def _reschedule(self, node: Any) -> None:
         if node in self.registered_collections:
             super()._reschedule(node)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        with contextlib.suppress(OSError):  # it has died; `remove_node` is about to hear of it, and gives the unit on
+            super()._assign_work_unit(node)
