@@ -30,7 +30,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sweep.architectures import ARCHITECTURES
+from sweep.config.networks import networks
 from sweep.models import build_model
 from sweep.models.convolution import subsample_pointwise
 from tests.conftest import tiny_run
@@ -114,7 +114,7 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
 
 def network_shapes() -> Iterator[Shape]:
     """Of all networks at a usual and at the smallest size, on 32 x 32 and on 224 x 224 images."""
-    for name, sizes, side in itertools.product(ARCHITECTURES, (SMALLEST, USUAL), (32, 224)):
+    for name, sizes, side in itertools.product(networks(), (SMALLEST, USUAL), (32, 224)):
         found: list[Shape] = []
         with torch.device("meta"):
             model = build_model(tiny_run(**{"model": name} | sizes), 3, 10, (side, side)).eval()

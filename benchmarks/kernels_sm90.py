@@ -18,7 +18,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from sweep.models.nin import NiN
+from sweep.models.nin.model import NiN
 from sweep.training.array.kernels.batch_norm import finish_gradients, finish_statistics
 from sweep.training.array.kernels.convolution import convolution
 from sweep.training.array.kernels.input_gradient import input_gradient

@@ -12,7 +12,6 @@ from sweep import PROJECT
 ROOMS = (
     "sweep",
     "sweep.terminal",
-    "sweep.architectures",
     "sweep.config",
     "sweep.results",
     "sweep.plan",

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sweep.architectures import ARCHITECTURES, SIZES
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
+from sweep.config.networks import SIZES, network_of, networks
 from sweep.config.run import FULL_PRECISION, RUN_FIELDS, RunConfig, make_run
 from sweep.config.settings import Settings
 from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
@@ -149,9 +149,9 @@ def _built_of(run: RunConfig) -> tuple[object, ...]:
 
 def _pretrained(key: str, point: Values) -> str:
     model = (key == "teacher" and point["teacher_model"]) or point["model"]
-    weights = ARCHITECTURES[model].pretrained
+    weights = network_of(model).pretrained
     if not weights:
-        known = allowed(name for name, each in ARCHITECTURES.items() if each.pretrained)
+        known = allowed(name for name, each in networks().items() if each.pretrained)
         raise ConfigError(f"{key}={PRETRAINED} with {model}: torchvision has weights of {known}")
     return weights
 

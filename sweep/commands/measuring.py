@@ -7,12 +7,12 @@ from functools import partial
 from hydra.core.override_parser.types import Override
 
 from launchers.base import PlanLauncher
-from sweep.architectures import ARCHITECTURES
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.trained import named, option_axes, select_trained, stored_of_runs, those, with_kept_weights
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
+from sweep.config.networks import network_of
 from sweep.config.run import FULL_PRECISION, STEP_SIZES, RunConfig, decodes_batches
 from sweep.plan.measuring import Measured, make_measure_plan
 from sweep.results.provenance import code_fingerprint
@@ -62,7 +62,7 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
 def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> list[RunConfig]:
     """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
     why = "measured are networks without fused attention"
-    known = those(runs, lambda run: ARCHITECTURES[run.model].quantizes_activations, why)
+    known = those(runs, lambda run: network_of(run.model).quantizes_activations, why)
     in_memory = all(config.train_images for config in configs)
     why = "images that are decoded per batch (file_crop_flip) are measured in memory: give measure.train_images=100000"
     return those(known, lambda run: in_memory or not decodes_batches(run), why)

@@ -1,8 +1,9 @@
 """Parts: what a run can be made of, each declared once, beside its code. Nothing here imports torch.
 
-A part is a module that declares `PART`, a `Part` of some kind (`sweep.config.kinds`). It lies in the room of its kind,
-or outside, where an entry point or the environment names it. What else has to be known of parts follows from these
-declarations: the fields and checks of a run, what is left out of its id, the columns of rows, tables of the README.
+A part is a module that declares `PART`, a `Part` of some kind (`sweep.config.kinds`), or `PARTS` of a family. It lies
+in the room of its kind, or outside, where an entry point or the environment names it. What else has to be known of
+parts follows from these declarations: the fields and checks of a run, what is left out of its id, the columns of rows,
+tables of the README.
 """
 
 import importlib
@@ -156,33 +157,33 @@ def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
     for info in sorted(pkgutil.iter_modules(room.__path__), key=lambda info: info.name):
         if info.ispkg or kind.has_files:
             module = f"{kind.room}.{info.name}"
-            part = declared_in(module)
-            if not isinstance(part, kind):
-                raise ConfigError(f"{module} declares a {type(part).__name__}, and lies among parts of {kind.key}")
-            yield part
+            for part in declared_in(module):
+                if not isinstance(part, kind):
+                    raise ConfigError(f"{module} declares a {type(part).__name__}, and lies among parts of {kind.key}")
+                yield part
 
 
 def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
     installed = outside.installed(kind.entry_points)
     for module in sorted({*installed, *outside.named()}):
-        part = declared_in(module)
-        if isinstance(part, kind):
-            yield replace(part, name=module)
-        elif module in installed:
-            raise ConfigError(
-                f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
-            )
+        for part in declared_in(module):
+            if isinstance(part, kind):
+                yield replace(part, name=module)
+            elif module in installed:
+                raise ConfigError(
+                    f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
+                )
 
 
 @cache
-def declared_in(module: str) -> Part:
-    """The part that `module` declares; raises `ConfigError`."""
+def declared_in(module: str) -> tuple[Part, ...]:
+    """The part that `module` declares, or those of a family, which share its code, as PARTS; raises `ConfigError`."""
     imported = outside.imported(module)
-    part = getattr(imported, "PART", None)
-    if not isinstance(part, Part):
+    parts: tuple[Any, ...] = getattr(imported, "PARTS", (getattr(imported, "PART", None),))
+    if not all(isinstance(part, Part) for part in parts):
         raise ConfigError(f"{module} declares no PART, which says what it is and what it reads: see docs/parts.md")
-    inside = f".{part.key}" if hasattr(imported, "__path__") else ""
-    return replace(part, module=module, code=part.code or module + inside)
+    inside = f".{parts[0].key}" if hasattr(imported, "__path__") else ""
+    return tuple(replace(part, module=module, code=part.code or module + inside) for part in parts)
 
 
 def hyperparameters_of(parts: Iterable[Part]) -> dict[str, Hyperparameter]:

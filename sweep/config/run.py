@@ -7,15 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweep.architectures import ARCHITECTURES, SIZES
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed, check_boolean, check_choice, check_integer, check_number
+from sweep.config.networks import SIZES, network_of
 from sweep.config.rules import RULE_PARSERS, rule_values
 from sweep.config.transfer import LABELS, NO_TEACHER, RANDOM, check_weights, is_plain, transfer
 
-FULL_PRECISION = 32
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw")
 DECAYS = ("steps", "cosine")
-MODELS = tuple(ARCHITECTURES)
 FILE_CROP_FLIP = "file_crop_flip"
 AUGMENTATIONS = ("crop_flip", "crop", "flip", "resized_crop_flip", "resized_crop", FILE_CROP_FLIP, "none")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
@@ -187,7 +186,9 @@ def evaluated_epochs(run: RunConfig) -> list[int]:
 
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
-    is_known = run.model == "nin" and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
+    is_known = (
+        network_of(run.model).trains_in_arrays and run.optimizer in ARRAY_OPTIMIZERS and quantizes_weights_by_lsq(run)
+    )
     return is_known and run.rule == "plain" and is_plain(run) and not decodes_batches(run)
 
 
@@ -233,13 +234,12 @@ def _milestones(value: object, epochs: int) -> tuple[int, ...]:
 
 
 def _unread_sizes(checked: Mapping[str, Any]) -> dict[str, int]:
-    """1 for every size that the network does not read; raises `ConfigError` on a depth that it cannot have."""
-    model, depth = checked["model"], checked["depth"]
-    architecture = ARCHITECTURES[model]
-    if architecture.depths is not None and depth not in architecture.depths:
-        first, second, *_ = architecture.depths
-        raise ConfigError(f"depth={depth}: {model} can have {first}, {second} and so on, in steps of {second - first}")
-    return dict.fromkeys(set(SIZES) - set(architecture.reads), 1)
+    """1 for every size that the network does not read; raises `ConfigError` on values that it cannot go with."""
+    network = network_of(checked["model"])
+    conflict = network.conflict(checked)
+    if conflict:
+        raise ConfigError(conflict)
+    return dict.fromkeys(set(SIZES) - {size.name for size in network.reads}, 1)
 
 
 def _name(name: str, value: object) -> str:
@@ -258,7 +258,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     "train_subset": lambda n, v: check_integer(n, v, 0),
     "test_subset": lambda n, v: check_integer(n, v, 0),
     "augmentation": lambda n, v: check_choice(n, v, AUGMENTATIONS),
-    "model": lambda n, v: check_choice(n, v, MODELS),
+    "model": lambda n, v: network_of(v).name,
     "base_width": lambda n, v: check_integer(n, v, 1),
     "width": lambda n, v: check_integer(n, v, 1),
     "depth": lambda n, v: check_integer(n, v, 1),
@@ -288,7 +288,7 @@ _PARSERS: dict[str, Callable[[str, Any], Any]] = {
     **RULE_PARSERS,
     "initial_weights": lambda n, v: check_weights(n, v, RANDOM),
     "teacher": lambda n, v: check_weights(n, v, NO_TEACHER),
-    "teacher_model": lambda n, v: check_choice(n, v, MODELS) if v else "",
+    "teacher_model": lambda n, v: network_of(v).name if v else "",
     "teacher_labels": lambda n, v: check_choice(n, v, LABELS),
     "soft_label_classes": lambda n, v: check_integer(n, v, 0),
     "temperature": lambda n, v: check_number(n, v, 0, low_open=True),
@@ -333,11 +333,6 @@ def _quantizer(values: Mapping[str, Any]) -> dict[str, Any]:
     if not weights and not activations:
         return neutral | {"quantizer": "none"}
     name, quantizer = _checked_quantizer(values, weights, activations)
-    if activations and not ARCHITECTURES[values["model"]].quantizes_activations:
-        raise ConfigError(
-            f"act_bits={values['act_bits']} with model={values['model']}, whose attention multiplies inside, where no "
-            f"activation can be quantized; allowed is act_bits={FULL_PRECISION}"
-        )
     read = {"act_bits", "first_last"}
     read |= {*((weights and quantizer.weights) or ()), *((activations and quantizer.activations) or ())}
     if not values["tempering_c"]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.architectures import ARCHITECTURES
 from sweep.config.checks import ConfigError, allowed, did_you_mean
+from sweep.config.networks import network_of
 
 RANDOM, NO_TEACHER = "random", "none"
 TWIN, PRETRAINED, FILE, RUN = "full_precision", "pretrained", "file", "run"
@@ -70,9 +70,10 @@ def teacher_model(values: Mapping[str, Any]) -> str:
     model, kind = values["teacher_model"], kind_of(values["teacher"])
     if kind == RUN or not model:
         return ""
-    if ARCHITECTURES[model].reads:
+    sizes = [size.name for size in network_of(model).reads]
+    if sizes:
         raise ConfigError(
-            f"teacher_model={model}: a {kind} does not say its {allowed(ARCHITECTURES[model].reads)}; "
+            f"teacher_model={model}: a {kind} does not say its {allowed(sizes)}; "
             f"give such a teacher as a run: teacher={RUN}:ID"
         )
     return "" if model == values["model"] else str(model)

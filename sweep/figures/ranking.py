@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sweep.architectures import SIZES
 from sweep.config.measuring import BOUNDS, FORMS
+from sweep.config.networks import SIZES
 from sweep.config.run import FULL_PRECISION, RUN_FIELDS
 from sweep.tables.flatness import NORMS
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sweep.models.nin import NiN
+from sweep.models.nin.model import NiN
 from sweep.training.weights import quantizes_activations
 
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.architectures import ARCHITECTURES
-from sweep.architectures.layers import Layers
 from sweep.config.facts import DataFacts
 from sweep.config.rules import passes
 from sweep.config.run import RUN_FIELDS, RunConfig, can_join_array, evaluated_epochs
 from sweep.config.transfer import NO_TEACHER
+from sweep.plan.operations import macs_per_image
 
 
 @dataclass(frozen=True)
@@ -32,13 +31,6 @@ SPEEDS = {
     "cuda array": Speed(8e13, 1e-5),
 }
 BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
-
-
-def macs_per_image(run: RunConfig, facts: DataFacts) -> int:
-    """Multiply-accumulates of the forward pass of one image."""
-    layers = Layers(facts.channels, facts.height, facts.width)
-    ARCHITECTURES[run.model].count(layers, run, facts.classes)
-    return layers.macs
 
 
 def worker_kind(device: str, engine: str | None) -> str:

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.architectures import ARCHITECTURES
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
+from sweep.config.networks import network_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
 from sweep.config.work import PAST, TRAINING, Kind, Options, Work
@@ -95,7 +95,7 @@ def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
             f"teacher={run.teacher}: batches decoded from files have one new crop per image, and no teacher; take "
             f"crops=1, crop_pool=0 and teacher=none, or augmentation=resized_crop_flip, in memory"
         )
-    needed = ARCHITECTURES[run.model].misfit(facts.channels, facts.height, facts.width)
+    needed = network_of(run.model).misfit(facts.channels, facts.height, facts.width)
     if needed:
         raise ConfigError(
             f"model={run.model} takes {needed}; those of {run.dataset} are {facts.height} x {facts.width} with "

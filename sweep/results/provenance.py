@@ -13,7 +13,7 @@ import sweep
 from sweep.config.work import Kind
 
 _PACKAGE = sweep.PROJECT / "sweep"
-_TRAINING = ("architectures", "data", "models", "quantizers", "training")
+_TRAINING = ("data", "models", "quantizers", "training")
 _DECISIVE: dict[Kind, tuple[str, ...]] = {
     "train": _TRAINING,
     "measure": (*_TRAINING, "measures"),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.architectures import SIZES
+from sweep.config.networks import SIZES
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import Batch

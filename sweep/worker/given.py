@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweep.architectures import SIZES
 from sweep.config.checks import ConfigError
+from sweep.config.networks import SIZES
 from sweep.config.run import FULL_PRECISION, RunConfig
 from sweep.config.settings import Settings
 from sweep.config.transfer import FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, kind_of

@@ -299,7 +299,7 @@ def test_milestones(epochs: int, given: object, expected: tuple[int, ...]) -> No
         ({"milestones": [3, 2]}, r"milestones=\[3, 2\]: epochs must rise"),
         ({"milestones": [0]}, r"milestones=0: allowed is a whole number from 1 up"),
         ({"seed": -1}, r"seed=-1: allowed is a whole number from 0 to 2147483647"),
-        ({"model": "resnet"}, r"model=resnet: allowed are nin, resnet18, .*; did you mean resnet\d+"),
+        ({"model": "resnet"}, r"model=resnet: allowed are cifar_resnet18, cifar_resnet50, .*; did you mean resnet\d+"),
         ({"model": "wide_resnet", "depth": 7}, r"depth=7: wide_resnet can have 10, 16 and so on, in steps of 6"),
         ({"first_last": 4}, r"first_last=4: allowed are b, 8, fp"),
         ({"step_size_weight_decay": "yes"}, r"step_size_weight_decay=yes: allowed are true, false"),

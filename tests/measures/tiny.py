@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from sweep.measures.images import ImageSet
 from sweep.measures.space import Batching, WeightSpace
-from sweep.models.nin import NiN
+from sweep.models.nin.model import NiN
 from sweep.training.weights import counted_names
 
 

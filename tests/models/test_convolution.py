@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from sweep import PROJECT
-from sweep.architectures import ARCHITECTURES
+from sweep.config.networks import networks
 from sweep.models import build_model
 from sweep.models.convolution import SubsampledConv2d, subsample_pointwise
 from tests.conftest import tiny_run
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", networks())
 def test_no_network_has_a_pointwise_convolution_with_a_stride_of_pytorch(name: str) -> None:
     with torch.device("meta"):
         model = build_model(tiny_run(model=name, width=2, depth=10), 3, 10, (32, 32))

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from sweep.config.facts import DataFacts
-from sweep.models.nin import NiN
-from sweep.plan.cost import macs_per_image
+from sweep.models.nin.model import NiN
+from sweep.plan.operations import macs_per_image
 from tests.conftest import tiny_run
 
 # (classes, depth, width): parameters, multiply-accumulates per 32 x 32 image

@@ -6,7 +6,8 @@ import pytest
 
 from sweep.config.facts import DataFacts
 from sweep.config.run import evaluated_epochs
-from sweep.plan.cost import SPEEDS, CostModel, macs_per_image, operations_s
+from sweep.plan.cost import SPEEDS, CostModel, operations_s
+from sweep.plan.operations import macs_per_image
 from tests.conftest import tiny_run
 
 FACTS = DataFacts(train_size=1000, test_size=500, channels=1, height=8, width=8, classes=10)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.architectures import ARCHITECTURES
+from sweep.config.networks import networks
 from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
@@ -26,7 +26,7 @@ SIZE: dict[str, dict[str, Any]] = {
     "wide_resnet": {"width": 1, "depth": 10},
 }
 # The others of their families are more of the same layers, or wider ones.
-TRAINED = sorted(set(ARCHITECTURES) - {"resnet34", "resnet50", "vit_s", "vit_b"})
+TRAINED = sorted(set(networks()) - {"resnet34", "resnet50", "vit_s", "vit_b"})
 LIGHT = sorted({"nin", "cifar_resnet18", "cifar_resnet50", "resnet20", "resnet20_b", "wide_resnet", "deit_t"})
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sweep.models.nin import NiN
+from sweep.models.nin.model import NiN
 from sweep.training.array.layout import Layer, layers_of, padded, parameters_per_member, views
 from sweep.training.array.operations import from_columns, to_columns
 

@@ -1,13 +1,13 @@
-"""Network in Network as QGen trains it (B.1, B.3)."""
+"""Network in Network in PyTorch."""
 
 from torch import Tensor, nn
 
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.models.convolution import conv_before_bn
 
 
-def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
-    return NiN(channels, classes, run.base_width * run.width, run.depth)
+def build(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    return NiN(channels, classes, size.base_width * size.width, size.depth)
 
 
 def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

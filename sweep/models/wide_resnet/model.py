@@ -1,9 +1,9 @@
-"""Wide residual network (Zagoruyko & Komodakis 2016), with biases and without dropout."""
+"""Wide residual network of preactivation blocks."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.models.convolution import conv_before_bn
 
 BASE_WIDTH = 16
@@ -55,5 +55,5 @@ class WideResNet(nn.Module):
         return logits
 
 
-def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
-    return WideResNet(channels, classes, run.width, run.depth)
+def build(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    return WideResNet(channels, classes, size.width, size.depth)

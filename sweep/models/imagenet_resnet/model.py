@@ -1,14 +1,14 @@
-"""ResNet for ImageNet (He et al. 2016), as torchvision has it."""
+"""ResNet, torchvision's."""
 
 from functools import partial
 
 from torch import nn
 
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.data.vision import torchvision
 
 
-def _resnet(name: str, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+def _resnet(name: str, size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
     model: nn.Module = torchvision.models.get_model(name, num_classes=classes)
     return model
 

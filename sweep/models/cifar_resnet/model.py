@@ -1,4 +1,4 @@
-"""ResNet for small images: no pooling before the blocks, which are torchvision's."""
+"""ResNet without pooling before its blocks, out of torchvision's blocks."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.data.vision import torchvision
 
 BasicBlock, Bottleneck = torchvision.models.resnet.BasicBlock, torchvision.models.resnet.Bottleneck
@@ -59,16 +59,16 @@ class CifarResNet(nn.Module):
         return logits
 
 
-def resnet18(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
-    return CifarResNet(channels, classes, BasicBlock, (2, 2, 2, 2), run.base_width)
+def resnet18(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    return CifarResNet(channels, classes, BasicBlock, (2, 2, 2, 2), size.base_width)
 
 
-def resnet50(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
-    return CifarResNet(channels, classes, Bottleneck, (3, 4, 6, 3), run.base_width)
+def resnet50(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+    return CifarResNet(channels, classes, Bottleneck, (3, 4, 6, 3), size.base_width)
 
 
 def _resnet20(
-    shortcut: Shortcut, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]
+    shortcut: Shortcut, size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]
 ) -> nn.Module:
     return CifarResNet(channels, classes, BasicBlock, (3, 3, 3), 16, shortcut)
 

@@ -1,13 +1,13 @@
-"""VGG-19 (Simonyan & Zisserman 2015) for 32 x 32 images: torchvision's convolutions with BN, one linear layer."""
+"""VGG-19 with torchvision's convolutions."""
 
 from torch import nn
 
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.data.vision import torchvision
 from sweep.models.convolution import keep_bias
 
 
-def build(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+def build(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
     vgg = torchvision.models.vgg
     features: nn.Module = vgg.make_layers(vgg.cfgs["E"], batch_norm=True)
     for module in features.modules():

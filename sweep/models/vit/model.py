@@ -1,17 +1,20 @@
-"""Vision transformers (Dosovitskiy et al. 2021; DeiT-T: Touvron et al. 2021), as torchvision has them."""
+"""Vision transformers, torchvision's."""
 
 from functools import partial
 
 from torch import nn
 
-from sweep.architectures.transformers import BLOCKS, PATCH
-from sweep.config.run import RunConfig
+from sweep.config.networks import NetworkSize
 from sweep.data.vision import torchvision
+from sweep.models.vit import PATCH
 
+BLOCKS = 12
 HEAD_STD = 0.02
 
 
-def _vit(width: int, heads: int, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
+def _vit(
+    width: int, heads: int, size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]
+) -> nn.Module:
     transformer = torchvision.models.VisionTransformer(
         image_size[0], PATCH, BLOCKS, heads, width, 4 * width, num_classes=classes
     )

@@ -1,0 +1,3 @@
+"""Precisions in bits."""
+
+FULL_PRECISION = 32

@@ -1,0 +1,97 @@
+"""What is known of a network without building it. Nothing here imports torch: plans are made from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.parts import Hyperparameter, Part, Values, part_of, parts_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BASE_WIDTH = Hyperparameter(
+    "base_width", int, "channels of the first stage, of nin per unit of width; 1 where the network has no choice",
+    neutral=1, low=1, in_every_id=True,
+)  # fmt: skip
+WIDTH = Hyperparameter(
+    "width", int, "width multiplier; 1 where the network has no choice", neutral=1, low=1, in_every_id=True
+)
+DEPTH = Hyperparameter(
+    "depth", int, "number of blocks, of wide_resnet of layers; 1 where the network has no choice",
+    neutral=1, low=1, in_every_id=True,
+)  # fmt: skip
+SIZES = (BASE_WIDTH.name, WIDTH.name, DEPTH.name)
+RGB = 3  # channels
+
+
+class NetworkSize(Protocol):
+    """What a network may read of a run."""
+
+    @property
+    def base_width(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+
+
+# Of (size, channels, classes, (height, width)): a network from images (B, channels, height, width) to (B, classes).
+Builder = Callable[[NetworkSize, int, int, tuple[int, int]], "nn.Module"]
+
+
+@dataclass(frozen=True)
+class Network(Part):
+    """Its code has the function `build`, a `Builder`, by that name or the one given here."""
+
+    key: ClassVar = "model"
+    room: ClassVar = "sweep.models"
+    entry_points: ClassVar = "qsweep.models"
+
+    build: str = "build"
+    channels: int | None = None  # of the images; None: any
+    min_side: int = 1  # of the images
+    patch: int | None = None  # images must be square, and their side a multiple of this
+    pretrained: str = ""  # torchvision's weights of it; pinned: another set of weights is another run
+    quantizes_activations: bool = True  # whether every product has a layer, whose input can be quantized
+    printed_at: Mapping[str, int] = field(default_factory=dict)  # sizes that the network has in papers
+    printed_sizes: str = ""  # what follows its name in tables of several sizes
+
+    def builder(self) -> Builder:
+        """The function that makes the network; imports torch."""
+        builder: Builder = getattr(self.load(), self.build)
+        return builder
+
+    def misfit(self, channels: int, height: int, width: int) -> str | None:
+        """What kind of images is needed instead of (channels, height, width), or None where these will do."""
+        if self.channels not in (None, channels):
+            return f"images of {self.channels} channels"
+        if min(height, width) < self.min_side:
+            return f"images of at least {self.min_side} x {self.min_side}"
+        if self.patch is not None and (height != width or height % self.patch):
+            return f"square images whose side is a multiple of {self.patch}"
+        return None
+
+    def published_name(self, values: Mapping[str, Any]) -> str | None:
+        """What papers call the network of `values`, a run's sizes; None where no paper has it."""
+        is_theirs = self.printed and all(values[size] == value for size, value in self.printed_at.items())
+        return self.printed[0] if is_theirs else None
+
+
+def without_activations(values: Values) -> str | None:
+    """The conflict of networks that cannot quantize activations."""
+    if values["act_bits"] == FULL_PRECISION:
+        return None
+    return (
+        f"act_bits={values['act_bits']} with model={values['model']}, whose attention multiplies inside, where no "
+        f"activation can be quantized; allowed is act_bits={FULL_PRECISION}"
+    )
+
+
+def networks() -> Mapping[str, Network]:
+    return parts_of(Network)
+
+
+def network_of(model: str) -> Network:
+    """Raises `ConfigError` where there is no such network."""
+    return part_of(Network, model)

@@ -1,0 +1,34 @@
+"""ResNet for small images: no pooling before the blocks, which are torchvision's."""
+
+from functools import partial
+
+from sweep.config.networks import BASE_WIDTH, Network
+
+_PAPERS = {"base_width": 64}
+_four_stages = partial(Network, reads=(BASE_WIDTH,), printed_at=_PAPERS)
+
+PARTS = (
+    _four_stages(
+        "cifar_resnet18",
+        meaning="four stages, for small images; base_width: channels of the first, 16 in QGen's grid, 64 elsewhere",
+        build="resnet18",
+        printed=("ResNet-18", "Resnet18", "ResNet18"),
+    ),
+    _four_stages(
+        "cifar_resnet50",
+        meaning="four stages of bottlenecks, for small images; base_width: channels of the first, 16 in QGen's grid",
+        build="resnet50",
+        printed=("ResNet-50",),
+    ),
+    Network(
+        "resnet20",
+        meaning="three stages, for CIFAR; shortcuts pad with zeros (option A of He et al. 2016)",
+        build="resnet20",
+        printed=("ResNet-20", "Resnet20"),
+    ),
+    Network(
+        "resnet20_b",
+        meaning="resnet20 with 1x1 convolutions as shortcuts (option B)",
+        build="resnet20_b",
+    ),
+)
