@@ -17,6 +17,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.plan.plan import Plan
+from sweep.results.paths import SweepDir
 from sweep.worker.causes import in_words
 
 Listener = Callable[[dict[str, Any]], None]  # gets every journal event
@@ -57,7 +58,7 @@ class PlanLauncher(Launcher):
         """How many runs train at a time, at most."""
 
     @abstractmethod
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
         """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
 
         `settings` are resolved.

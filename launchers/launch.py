@@ -16,7 +16,8 @@ from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task, split_into_packs
 from sweep.results.compaction import compact_all
-from sweep.results.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, journal_path, record
+from sweep.results.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, record
+from sweep.results.paths import SweepDir
 from sweep.worker.arrays import array_limit, describe_arrays, memory_bytes
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
 from sweep.worker.commit import commit_failure
@@ -37,7 +38,7 @@ class Launch:
         self,
         tasks: Sequence[Task],
         settings: Settings,
-        sweep_dir: Path,
+        sweep_dir: SweepDir,
         workers: int,
         executor: PackExecutor,
         listener: Listener | None = None,
@@ -71,7 +72,7 @@ class Launch:
 
     def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
         return Pack(
-            pack_id, tasks, str(self._sweep_dir), self._settings, os.getpid(), prunable=self._listener is not None,
+            pack_id, tasks, str(self._sweep_dir.path), self._settings, os.getpid(), prunable=self._listener is not None,
             search_path=search_path(),
         )  # fmt: skip
 
@@ -144,7 +145,7 @@ class Launch:
         culprit = left[0]  # tasks run in order: it was at this one, or died before it
         self._history.deaths[culprit.task_id, end.cause] += 1
         deaths, limit = self._history.deaths[culprit.task_id, end.cause], limit_of(end.cause, self._settings)
-        record(active.path, DIED, culprit.task_id, cause=end.cause, signal=end.signal)
+        record(active.pack.journal, DIED, culprit.task_id, cause=end.cause, signal=end.signal)
         count = f"{deaths} of at most {limit} times"
         reason = _reason(active, end)
         self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {reason}, {count}; log: {end.log}")
@@ -164,7 +165,7 @@ class Launch:
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {_reason(active, end)}"
         trace = f"{error}; end of {end.log} at run {task.run_id[:12]}:\n{end_of(end.log)}"
         commit_failure(task, active.pack, trace, _now(), active.worker)
-        record(active.path, FAILED, task.task_id, error=error, cause=end.cause)
+        record(active.pack.journal, FAILED, task.task_id, error=error, cause=end.cause)
         self.tally.add(FAILED, task.task_id, error)
 
     def _stop_on_shared_error(self) -> None:
@@ -181,8 +182,7 @@ class _ActivePack:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
-        self.path = journal_path(Path(pack.sweep_dir), pack.pack_id)
-        self.journal = JournalReader(self.path)
+        self.journal = JournalReader(pack.journal)
         self._left = {task.task_id: task for task in pack.tasks}
         self._starts: dict[str, int] = {}
         self.worker: dict[str, Any] = {}  # its host, CPU and versions, once it has started a run

@@ -18,7 +18,8 @@ from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, make_tasks
 from sweep.plan.plan import Plan
-from sweep.results.journal import History, JournalReader, journal_path
+from sweep.results.journal import History, JournalReader
+from sweep.results.paths import SweepDir
 from sweep.worker.causes import CRASHED, KILLED
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
@@ -54,7 +55,7 @@ class LocalLauncher(PlanLauncher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots // settings.processes_per_run)
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
         if settings.device == "cuda":
             _check_cuda()
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
@@ -134,7 +135,7 @@ class _Worker:
 
     def __init__(self, pack: Pack, gpus: tuple[int, ...]) -> None:
         self.pack = pack
-        executor = submitit.LocalExecutor(folder=Path(pack.sweep_dir) / "logs")
+        executor = submitit.LocalExecutor(folder=pack.sweep.logs)
         own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
         executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
         with _worker_environment(pack.settings.threads):
@@ -152,7 +153,7 @@ class _Worker:
     def kill(self) -> None:
         if self.ended():
             return
-        events = JournalReader(journal_path(Path(self.pack.sweep_dir), self.pack.pack_id)).new_events()
+        events = JournalReader(self.pack.journal).new_events()
         for pid in {event["pid"] for event in events} | {int(self._job.job_id)}:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -24,7 +24,7 @@ def describe(sweep: Sweep) -> str:
 
 def _logs(sweep: Sweep) -> dict[str, Path]:
     """By task, the log of the worker that was last at it, named by the id of its scheduler job."""
-    return {event["task_id"]: sweep.folder / "logs" / event["log"] for event in sweep.events() if event.get("log")}
+    return {event["task_id"]: sweep.folder.logs / event["log"] for event in sweep.events() if event.get("log")}
 
 
 def main() -> None:

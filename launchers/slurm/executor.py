@@ -18,7 +18,8 @@ from launchers.slurm.ledger import Ledger, Submitted
 from sweep import PROJECT
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
-from sweep.results.journal import STOPPED, JournalReader, journal_path
+from sweep.results.journal import STOPPED, JournalReader
+from sweep.results.paths import SweepDir
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
@@ -57,7 +58,7 @@ class Limits:
 class SlurmExecutor:
     """The packs of one sweep in the queue."""
 
-    def __init__(self, sweep_dir: Path, parameters: Mapping[str, Any], limits: Limits, poll_s: float) -> None:
+    def __init__(self, sweep_dir: SweepDir, parameters: Mapping[str, Any], limits: Limits, poll_s: float) -> None:
         self._sweep_dir, self._parameters = sweep_dir, dict(parameters)
         self._limits, self._poll_s = limits, poll_s
         self._found_limit = limits.max_tasks  # by a refusal, where the cluster does not tell
@@ -135,9 +136,9 @@ class SlurmExecutor:
 
     def _submit_array(self, packs: list[Pack]) -> None:
         """Raises `ConfigError` where SLURM will never take it."""
-        name = f"qsweep-{self._sweep_dir.name}-{uuid.uuid4().hex[:8]}"
+        name = f"qsweep-{self._sweep_dir.sweep_id}-{uuid.uuid4().hex[:8]}"
         self._ledger.announce(name, packs)
-        folder = self._sweep_dir / "logs"
+        folder = self._sweep_dir.logs
         before = set(folder.glob("*.pkl"))
         try:
             tasks = self._sbatch(name, packs, folder)
@@ -219,12 +220,12 @@ class SlurmExecutor:
             return cause
         if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or commands.was_out_of_memory(entry.task):
             return OUT_OF_MEMORY
-        events = JournalReader(journal_path(self._sweep_dir, pack.pack_id)).new_events()
+        events = JournalReader(pack.journal).new_events()
         stopped = bool(events) and events[-1]["event"] == STOPPED
         return TIMED_OUT if stopped else KILLED
 
     def _log(self, pack: Pack) -> Path:
-        return self._sweep_dir / "logs" / f"{self._submitted[pack.pack_id].task}_0_log.out"
+        return self._sweep_dir.logs / f"{self._submitted[pack.pack_id].task}_0_log.out"
 
     def _log_tail(self, pack: Pack) -> str:
         log = self._log(pack)
@@ -245,11 +246,11 @@ class SlurmExecutor:
         return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
 
     def interrupt(self) -> str:
-        results_dir = self._sweep_dir.parent.parent
+        results_dir = self._sweep_dir.results.path
         kept = f"{len(self._submitted)} tasks stay in SLURM's queue"
         return (
             f"{kept}. The same command follows them again; `python -m sweep.status results_dir={results_dir}` shows "
-            f"them; `python -m sweep.cancel results_dir={results_dir} sweep={self._sweep_dir.name}` ends them."
+            f"them; `python -m sweep.cancel results_dir={results_dir} sweep={self._sweep_dir.sweep_id}` ends them."
         )
 
     def stop(self) -> None:

@@ -17,6 +17,7 @@ from sweep.config.settings import Settings
 from sweep.plan.packs import make_tasks
 from sweep.plan.plan import Plan
 from sweep.results.journal import History
+from sweep.results.paths import SweepDir
 
 USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
 
@@ -85,7 +86,7 @@ class SlurmLauncher(PlanLauncher):
     def workers(self, settings: Settings) -> int:
         return settings.workers or self._running or USUAL_TASKS
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: Path, listener: Listener | None = None) -> Tally:
+    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
         launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sweep.plan.packs import Pack
 from sweep.results.journal import JournalReader, append_line
+from sweep.results.paths import SweepDir
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Submitted:
 class Ledger:
     """An array is announced before sbatch is called and confirmed after it: what died in between is found again."""
 
-    def __init__(self, sweep_dir: Path) -> None:
-        self._path = sweep_dir / "submissions.jsonl"
+    def __init__(self, sweep_dir: SweepDir) -> None:
+        self._path = sweep_dir.submissions
 
     def announce(self, name: str, packs: Sequence[Pack]) -> None:
         listed = [{"pack_id": p.pack_id, "task_ids": [t.task_id for t in p.tasks]} for p in packs]

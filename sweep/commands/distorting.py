@@ -18,6 +18,7 @@ from sweep.distortions.images import CorruptedImages, images_for
 from sweep.distortions.published import check_files, source_in
 from sweep.plan.distorting import make_distort_plan
 from sweep.plan.plan import PlannedRun
+from sweep.results.paths import ResultsDir
 from sweep.results.provenance import code_fingerprint
 from sweep.terminal import Bar
 from sweep.worker.hardware import cores
@@ -78,7 +79,7 @@ def _make_images(facts: Mapping[str, DataFacts], to_do: Sequence[PlannedRun], se
         images = images_for(planned.source, planned.run)
         assert isinstance(planned.work.options, Distortion)
         needed.setdefault(images, {})[planned.work.options] = None
-    workers, cache_dir = settings.workers or cores(), Path(settings.results_dir) / "cache"
+    workers, cache_dir = settings.workers or cores(), ResultsDir(Path(settings.results_dir)).cache
     for images, distortions in needed.items():
         name, wanted = images.source.name, list(distortions)
         size = images.subset or facts[name].test_size

@@ -19,6 +19,7 @@ from sweep.config.studies import known_studies, study_table_of
 from sweep.plan.cost import worker_kind
 from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
 from sweep.results.compaction import compact_all
+from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import STORES, Store, stored
 
@@ -81,9 +82,9 @@ def carry_out(
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
     if settings.dry_run:
         return
-    sweep_dir = results_dir / "sweeps" / plan.sweep_id
-    sweep_dir.mkdir(parents=True, exist_ok=True)
-    plan.write(sweep_dir / "plan.parquet")
+    sweep_dir = ResultsDir(results_dir).sweep(plan.sweep_id)
+    sweep_dir.path.mkdir(parents=True, exist_ok=True)
+    plan.write(sweep_dir.plan)
     if plan.to_do(settings.rerun):
         with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
             prepare(plan.to_do(settings.rerun), settings)
@@ -106,15 +107,15 @@ def check_kernels(plan: Plan, settings: Settings) -> None:
 
 
 @contextmanager
-def only_launcher(sweep_dir: Path) -> Iterator[None]:
+def only_launcher(sweep_dir: SweepDir) -> Iterator[None]:
     """Raises `ConfigError` while another launcher works at this sweep. The lock ends with the process that holds it."""
-    with (sweep_dir / "launcher.lock").open("a+") as lock:
+    with sweep_dir.lock.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
             raise ConfigError(
-                f"sweep {sweep_dir.name} is being trained by {lock.read() or 'another launcher'}; "
+                f"sweep {sweep_dir.sweep_id} is being trained by {lock.read() or 'another launcher'}; "
                 f"`python -m sweep.status` shows how it goes"
             ) from None
         lock.truncate(0)
@@ -135,11 +136,11 @@ def _outcome(results_dir: Path, run_id: str) -> str:
 
 
 def launch(
-    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: Path, listener: Listener | None = None
+    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: SweepDir, listener: Listener | None = None
 ) -> Tally:
     """Does what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
     for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
-        data.prepare(source, Path(settings.results_dir) / "cache")
+        data.prepare(source, ResultsDir(Path(settings.results_dir)).cache)
     return launcher.run(plan, settings, sweep_dir, listener)
 
 

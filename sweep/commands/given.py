@@ -13,7 +13,7 @@ from sweep.config.networks import SIZES, network_of, networks
 from sweep.config.run import FULL_PRECISION, RUN_FIELDS, RunConfig, make_run
 from sweep.config.settings import Settings
 from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
-from sweep.results.paths import weights_path
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
 from sweep.worker.given import FILE_OF, fetch_pretrained, given_path, sha256_of, teacher_run
 
@@ -73,11 +73,11 @@ class GivenWeights:
     def _twin(self, point: Values) -> str:
         values = {**point, "crops": 1, "crop_pool": 0, **point.get(TWIN, {}), **TWIN_FIXED}
         run_id = make_run(values).run_id
-        if not weights_path(self._results_dir, run_id).exists():
+        if not ResultsDir(self._results_dir).weights(run_id).exists():
             row = "has a row but " if run_id in self._runs else ""
             raise ConfigError(
                 f"{TWIN}: run {run_id[:12]}, which is this one at full precision, {row}kept no weights in "
-                f"{self._results_dir / 'weights'}. This trains such runs: {_twin_command()}"
+                f"{ResultsDir(self._results_dir).weights_folder}. This trains such runs: {_twin_command()}"
                 + (", into another results_dir, which these runs then share" if row else "")
             )
         return f"{RUN}:{run_id}"
@@ -89,10 +89,10 @@ class GivenWeights:
                 f"{key}={RUN}:{prefix}: {len(matching) or 'no'} runs in {self._results_dir} have it; give the column "
                 f"run_id of the rows, or enough of its first characters"
             )
-        if not weights_path(self._results_dir, matching[0]).exists():
+        if not ResultsDir(self._results_dir).weights(matching[0]).exists():
             raise ConfigError(
-                f"{key}={RUN}:{prefix}: the run kept no weights in {self._results_dir / 'weights'}; train it with "
-                f"keep_weights=true, into another results_dir as it has its row already"
+                f"{key}={RUN}:{prefix}: the run kept no weights in {ResultsDir(self._results_dir).weights_folder}; "
+                f"train it with keep_weights=true, into another results_dir as it has its row already"
             )
         return matching[0]
 

@@ -16,6 +16,7 @@ from sweep.commands.cli import parse_arguments
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
+from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.plans import read_plan
 from sweep.results.rows import STORES, Store
 from sweep.worker.causes import in_words
@@ -28,19 +29,19 @@ _TURNS = (STARTED, STOPPED, DIED, *ENDS)
 class Sweep:
     """One sweep of a results directory."""
 
-    folder: Path
+    folder: SweepDir
 
     @property
     def results_dir(self) -> Path:
-        return self.folder.parent.parent
+        return self.folder.results.path
 
     @property
     def sweep_id(self) -> str:
-        return self.folder.name
+        return self.folder.sweep_id
 
     def runs(self) -> pd.DataFrame:
         """One line per planned task with the columns of its row, where it has one."""
-        planned: pd.DataFrame = read_plan(self.folder / "plan.parquet").to_pandas()
+        planned: pd.DataFrame = read_plan(self.folder.plan).to_pandas()
         store = self.store
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)
@@ -51,14 +52,14 @@ class Sweep:
     @property
     def store(self) -> Store:
         """Where its rows are."""
-        kind = cast("Kind", pq.read_schema(self.folder / "plan.parquet").metadata.get(b"kind", b"train").decode())
+        kind = cast("Kind", pq.read_schema(self.folder.plan).metadata.get(b"kind", b"train").decode())
         return STORES[kind](self.results_dir)
 
     def events(self) -> list[dict[str, Any]]:
         """Of all its journals, in the order of time; each with the name of its pack."""
         events = [
             event | {"pack_id": path.stem}
-            for path in self.folder.glob("journal/*.jsonl")
+            for path in self.folder.journals()
             for event in JournalReader(path).new_events()
         ]
         return sorted(events, key=lambda event: event["at"])
@@ -76,7 +77,7 @@ class Sweep:
 
 def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
     """The sweep of this id, or all; raises `ConfigError` where there is none."""
-    found = [Sweep(path.parent) for path in sorted(results_dir.glob("sweeps/*/plan.parquet"))]
+    found = [Sweep(folder) for folder in ResultsDir(results_dir).sweeps()]
     chosen = [one for one in found if sweep in ("", one.sweep_id)]
     if not chosen:
         names = allowed(one.sweep_id for one in found) or "none"

@@ -19,7 +19,7 @@ from sweep.config.settings import Settings, make_settings
 from sweep.config.work import Kind
 from sweep.plan.cost import worker_kind
 from sweep.plan.plan import Plan
-from sweep.results.paths import weights_path
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
 from sweep.results.select import narrow, planned_and_stored
 
@@ -145,13 +145,13 @@ def stored_of_runs(results_dir: Path, columns: Iterable[str], kind: Kind) -> lis
 
 def with_kept_weights(plan: Plan, settings: Settings) -> Plan:
     """`plan` without the runs that kept no weights, which are named; raises `ConfigError` if all."""
-    results_dir = Path(settings.results_dir)
+    results = ResultsDir(Path(settings.results_dir))
     to_do = {planned.run_id for planned in plan.to_do(settings.rerun)}
-    missing = [run_id for run_id in sorted(to_do) if not weights_path(results_dir, run_id).exists()]
+    missing = [run_id for run_id in sorted(to_do) if not results.weights(run_id).exists()]
     if not missing:
         return plan
     why = (
-        f"{named(missing)} kept no weights in {results_dir / 'weights'}: train with keep_weights=true, into another "
+        f"{named(missing)} kept no weights in {results.weights_folder}: train with keep_weights=true, into another "
         f"results_dir where the runs have their rows already"
     )
     left = tuple(planned for planned in plan.runs if planned.run_id not in missing)

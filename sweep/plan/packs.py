@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sweep.config.run import DataSource, RunConfig, array_key, can_join_array
 from sweep.config.settings import Settings
 from sweep.config.work import TRAINING, Work
 from sweep.plan.plan import PlannedRun
+from sweep.results.paths import ResultsDir, SweepDir
 
 PACKS_PER_WORKER = 3  # at least, so that workers end at about the same time
 SHORTEST_PACK_S = 20.0  # a worker takes seconds to import torch
@@ -42,6 +44,18 @@ class Pack:
     warning_s: float = 0.0  # how long before it SLURM sends SIGUSR2
     prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests
     search_path: tuple[str, ...] = ()  # where the command found modules; the last folders where a worker looks
+
+    @property
+    def sweep(self) -> SweepDir:
+        return SweepDir(Path(self.sweep_dir))
+
+    @property
+    def results(self) -> ResultsDir:
+        return ResultsDir(Path(self.settings.results_dir))
+
+    @property
+    def journal(self) -> Path:
+        return self.sweep.journal(self.pack_id)
 
     @property
     def expected_s(self) -> float:

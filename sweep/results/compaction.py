@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import FINAL, STORES, Store, best_rows, curves_store, shards, write_beside
 
 ROW_GROUP = 20_000
@@ -56,7 +57,7 @@ def _worth_merging(store: Store, files: list[Path]) -> bool:
 @contextmanager
 def _alone(store: Store) -> Iterator[bool]:
     """Whether no other process compacts this table now; the lock ends with the process that holds it."""
-    with (store.results_dir / f".{store.name}.lock").open("w") as lock:
+    with ResultsDir(store.results_dir).compaction_lock(store.name).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from sweep.results.paths import ResultsDir
+
 STARTED = "started"
 STOPPED = "stopped"  # asked to, with a checkpoint
 DIED = "died"  # written by the launcher: the worker ended in this run, for the reason in `cause`
@@ -15,10 +17,6 @@ FAILED = "failed"
 EPOCH = "epoch"  # an evaluated one, where a search asks for it
 PRUNED = "pruned"  # stopped by a search, with a checkpoint and no row
 ENDS = ("finished", "diverged", FAILED, PRUNED)  # the others are the status of the row that was written
-
-
-def journal_path(sweep_dir: Path, pack_id: str) -> Path:
-    return sweep_dir / "journal" / f"{pack_id}.jsonl"
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:
@@ -70,8 +68,7 @@ class History:
     def __init__(self, results_dir: Path) -> None:
         self.attempts: Counter[str] = Counter()  # by run id
         self.deaths: Counter[tuple[str, str]] = Counter()  # by run id and cause, since the run last failed
-        paths = results_dir.glob("sweeps/*/journal/*.jsonl")
-        events = [event for path in paths for event in JournalReader(path).new_events()]
+        events = [event for path in ResultsDir(results_dir).journals() for event in JournalReader(path).new_events()]
         for event in sorted(events, key=lambda event: event["at"]):
             self._add(event)
 

@@ -1,11 +1,105 @@
-"""Files that runs leave in a results directory besides their rows."""
+"""Where everything lies in a results directory. Every path in one is made here."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 
-def checkpoint_path(results_dir: Path, run_id: str) -> Path:
-    return results_dir / "checkpoints" / f"{run_id}.pt"
+@dataclass(frozen=True)
+class ResultsDir:
+    """A results directory: tables, what runs leave besides their rows, and the sweeps."""
+
+    path: Path
+
+    def table(self, name: str) -> Path:
+        """A link to the current generation of the shards of a table: rows, curves, measures, distortions."""
+        return self.path / name
+
+    @property
+    def generations(self) -> Path:
+        return self.path / ".generations"
+
+    def compaction_lock(self, table: str) -> Path:
+        return self.path / f".{table}.lock"
+
+    def damaged(self, table: str, shard: str) -> Path:
+        """Where a shard goes that cannot be read."""
+        return self.path / "damaged" / f"{table}-{shard}"
+
+    def checkpoint(self, run_id: str) -> Path:
+        """Of an unfinished run."""
+        return self.path / "checkpoints" / f"{run_id}.pt"
+
+    def weights(self, run_id: str) -> Path:
+        """The initial and the best weights of a run, with keep_weights=true."""
+        return self.weights_folder / f"{run_id}.pt"
+
+    @property
+    def weights_folder(self) -> Path:
+        """Of all runs."""
+        return self.path / "weights"
+
+    @property
+    def cache(self) -> Path:
+        """The folder of decoded and of corrupted images."""
+        return self.path / "cache"
+
+    def sweep(self, sweep_id: str) -> "SweepDir":
+        return SweepDir(self.path / "sweeps" / sweep_id)
+
+    def sweeps(self) -> list["SweepDir"]:
+        """Those that have a plan, by id."""
+        return [SweepDir(plan.parent) for plan in sorted(self.path.glob("sweeps/*/plan.parquet"))]
+
+    def journals(self) -> list[Path]:
+        """Of all packs of all sweeps."""
+        return sorted(self.path.glob("sweeps/*/journal/*.jsonl"))
 
 
-def weights_path(results_dir: Path, run_id: str) -> Path:
-    return results_dir / "weights" / f"{run_id}.pt"
+@dataclass(frozen=True)
+class SweepDir:
+    """The folder of one sweep: its plan, what happened to its runs, and who works at it."""
+
+    path: Path
+
+    @property
+    def sweep_id(self) -> str:
+        return self.path.name
+
+    @property
+    def results(self) -> ResultsDir:
+        return ResultsDir(self.path.parent.parent)
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.parquet"
+
+    def journal(self, pack_id: str) -> Path:
+        return self.path / "journal" / f"{pack_id}.jsonl"
+
+    def journals(self) -> list[Path]:
+        """Of all packs."""
+        return sorted(self.path.glob("journal/*.jsonl"))
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the output of workers, and of the packs that they were given."""
+        return self.path / "logs"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the launcher that works at the sweep."""
+        return self.path / "launcher.lock"
+
+    @property
+    def submissions(self) -> Path:
+        """Which packs were handed to SLURM."""
+        return self.path / "submissions.jsonl"
+
+    @property
+    def trials(self) -> Path:
+        """What an adaptive search asked for."""
+        return self.path / "trials.jsonl"
+
+    def prune_request(self, run_id: str) -> Path:
+        """Is there where a search gave up a run."""
+        return self.path / "stop" / run_id

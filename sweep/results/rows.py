@@ -18,6 +18,7 @@ from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig
 from sweep.config.measuring import UNLESS as MEASURE_UNLESS
 from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.work import Kind
+from sweep.results.paths import ResultsDir
 from sweep.results.schema import CURVES, DISTORTIONS, MEASURES, ROWS, Schema, with_later_columns
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
@@ -39,20 +40,20 @@ class Store:
 
     @property
     def path(self) -> Path:
-        return self.results_dir / self.name
+        return self._dir.table(self.name)
+
+    @property
+    def _dir(self) -> ResultsDir:
+        return ResultsDir(self.results_dir)
 
     def generations(self) -> list[Path]:
         """All of them, the current one last. More than one is left only by a killed compaction."""
         current = self.path.resolve()
-        found = sorted(self._generations_dir.resolve().glob(f"{self.name}-*"))
+        found = sorted(self._dir.generations.resolve().glob(f"{self.name}-*"))
         return [folder for folder in found if folder != current] + ([current] if current.is_dir() else [])
 
-    @property
-    def _generations_dir(self) -> Path:
-        return self.results_dir / ".generations"
-
     def new_generation(self) -> Path:
-        folder = self._generations_dir / f"{self.name}-{uuid.uuid4().hex[:12]}"
+        folder = self._dir.generations / f"{self.name}-{uuid.uuid4().hex[:12]}"
         folder.mkdir(parents=True)
         return folder
 
@@ -124,7 +125,7 @@ class Store:
             return None
 
     def _set_aside(self, file: Path, error: Exception) -> None:
-        aside = self.results_dir / "damaged" / f"{self.name}-{file.name}"
+        aside = self._dir.damaged(self.name, file.name)
         try:
             aside.parent.mkdir(exist_ok=True)
             file.replace(aside)

@@ -9,6 +9,7 @@ import pandas as pd
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.measuring import MEASURE_FIELDS, UNLESS
 from sweep.config.run import RUN_FIELDS
+from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan, study_of
 from sweep.results.rows import Store, distortions_store, measures_store, rows_store
 
@@ -25,9 +26,10 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
     store = rows_store(results_dir)
     if not store.path.exists():
         raise ConfigError(f"results_dir={results_dir}: no rows there; `python -m sweep.run` writes them")
-    plans = sorted(results_dir.glob(f"sweeps/{sweep or '*'}/plan.parquet"))
+    sweeps = ResultsDir(results_dir).sweeps()
+    plans = [one.plan for one in sweeps if sweep in ("", one.sweep_id)]
     if sweep and not plans:
-        known = allowed(path.parent.name for path in results_dir.glob("sweeps/*/plan.parquet"))
+        known = allowed(one.sweep_id for one in sweeps)
         raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known or 'none'}")
     if study:
         plans = [path for path in plans if study_of(path) == study]

@@ -16,6 +16,7 @@ from sweep.config.run import DataSource, RunConfig, make_run
 from sweep.config.settings import Settings
 from sweep.plan.cost import worker_kind
 from sweep.plan.plan import Plan, make_plan
+from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import FINAL, rows_store, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
@@ -49,8 +50,8 @@ class Problem:
         return search_id(self.space, self.options)
 
     @property
-    def folder(self) -> Path:
-        return self.results_dir / "sweeps" / self.search_id
+    def folder(self) -> SweepDir:
+        return ResultsDir(self.results_dir).sweep(self.search_id)
 
 
 def search(problem: Problem, launcher: PlanLauncher) -> None:
@@ -65,7 +66,7 @@ def search(problem: Problem, launcher: PlanLauncher) -> None:
     print(searching.announcement(), flush=True)
     if settings.dry_run:
         return
-    problem.folder.mkdir(parents=True, exist_ok=True)
+    problem.folder.path.mkdir(parents=True, exist_ok=True)
     with execute.stopped_and_compacted(problem.results_dir), execute.only_launcher(problem.folder):
         searching.run()
     print(searching.outcome())
@@ -76,7 +77,7 @@ def search(problem: Problem, launcher: PlanLauncher) -> None:
 class _Search:
     def __init__(self, problem: Problem, launcher: PlanLauncher) -> None:
         self._problem, self._launcher = problem, launcher
-        self._log = TrialLog(problem.folder / "trials.jsonl")
+        self._log = TrialLog(problem.folder.trials)
         self._workers = launcher.workers(problem.settings)
         self._kind = worker_kind(problem.settings.device, problem.settings.engine)
         self._trained: set[str] = set()  # by this process: a run that failed is tried again by the next command
@@ -132,8 +133,8 @@ class _Search:
 
     def _write_plan(self, recorded: Recorded, rows: Rows) -> None:
         """For tables, which count what is planned and not done."""
-        self._problem.folder.mkdir(parents=True, exist_ok=True)
-        self._asked_plan(recorded, rows).write(self._problem.folder / "plan.parquet")
+        self._problem.folder.path.mkdir(parents=True, exist_ok=True)
+        self._asked_plan(recorded, rows).write(self._problem.folder.plan)
 
     def _to_train(self, recorded: Recorded, rows: Rows) -> Plan:
         plan = self._asked_plan(recorded, rows)

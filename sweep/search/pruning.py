@@ -1,23 +1,23 @@
 """Asks Optuna's pruner at every evaluated epoch, and has the worker stop a run that it gives up."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import Trial
 
 from sweep.results.journal import EPOCH, JournalReader
+from sweep.results.paths import SweepDir
 from sweep.search.options import Objective
 from sweep.search.study import notes_of
 from sweep.search.trials import AskedTrial, TrialLog
 from sweep.worker.stops import request_prune
 
 
-def recorded_curves(sweep_dir: Path, objective: Objective) -> dict[str, dict[int, float]]:
+def recorded_curves(sweep_dir: SweepDir, objective: Objective) -> dict[str, dict[int, float]]:
     """The objective at every evaluated epoch that a worker of this search recorded, by run id."""
     curves: dict[str, dict[int, float]] = {}
-    for path in sorted(sweep_dir.glob("journal/*.jsonl")):
+    for path in sweep_dir.journals():
         for event in JournalReader(path).new_events():
             value = objective.at_epoch(event) if event["event"] == EPOCH else None
             if value is not None:
@@ -35,7 +35,7 @@ class Pruning:
         epochs: Mapping[str, int],  # of the runs of the batch, by run id
         objective: Objective,
         log: TrialLog,
-        sweep_dir: Path,
+        sweep_dir: SweepDir,
     ) -> None:
         self._study, self._epochs, self._objective = study, epochs, objective
         self._log, self._sweep_dir = log, sweep_dir

@@ -7,7 +7,6 @@ from typing import Any
 
 from sweep.plan.packs import Pack, Task, engine_of
 from sweep.results import provenance, rows
-from sweep.results.paths import checkpoint_path
 from sweep.worker import node as slurm_node
 from sweep.worker.work import KINDS_OF_WORK
 
@@ -38,7 +37,7 @@ def commit(task: Task, pack: Pack, result: dict[str, Any], started_at: datetime.
         stamp = {"attempt": task.attempt, "ended_at": row["ended_at"]}
         rows.curves_store(results_dir).write(task.task_id, [{**record, **stamp} for record in curve])
     _write(task, results_dir, row)
-    checkpoint_path(results_dir, task.task_id).unlink(missing_ok=True)
+    pack.results.checkpoint(task.task_id).unlink(missing_ok=True)
 
 
 def commit_failure(

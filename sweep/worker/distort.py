@@ -14,7 +14,7 @@ from sweep.config.run import DataSource, RunConfig, decodes_batches
 from sweep.config.settings import Settings
 from sweep.plan.distorting import BLOCK
 from sweep.plan.packs import Pack, Task
-from sweep.results.paths import weights_path
+from sweep.results.paths import ResultsDir
 from sweep.worker.images import device_name, training_data
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _corrupted(task: Task, settings: Settings) -> "Images":
     from sweep.distortions.images import images_for
 
     found = images_for(task.source, task.run)
-    return found.load(distortion_of(task), Path(settings.results_dir) / "cache")
+    return found.load(distortion_of(task), ResultsDir(Path(settings.results_dir)).cache)
 
 
 def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Split", shared_s: float) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Spl
 
     started = time.monotonic()
     set_tf32(task.run.precision)
-    model = _network(task.run, weights_path(Path(settings.results_dir), task.run_id), data)  # type: ignore[arg-type]
+    model = _network(task.run, ResultsDir(Path(settings.results_dir)).weights(task.run_id), data)  # type: ignore[arg-type]
     evaluation = evaluate(model, data, split, task.run.precision)
     return {
         **_made_by(task, data),

@@ -11,7 +11,7 @@ from sweep.config.networks import SIZES
 from sweep.config.run import FULL_PRECISION, RunConfig
 from sweep.config.settings import Settings
 from sweep.config.transfer import FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, kind_of
-from sweep.results.paths import weights_path
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row
 
 FILE_OF = {"initial_weights": "initial_weights_file", "teacher": "teacher_file"}
@@ -29,7 +29,7 @@ def given_path(key: str, name: str, settings: Settings) -> Path | None:
     """
     kind, _, which = name.partition(":")
     if kind == RUN:
-        return weights_path(Path(settings.results_dir), which)
+        return ResultsDir(Path(settings.results_dir)).weights(which)
     if kind == PRETRAINED:
         return pretrained_path(which)
     if kind != FILE:
@@ -61,7 +61,7 @@ def pretrained_path(which: str) -> Path:
     import torch
 
     url: str = _url(which)
-    return Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    return Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
 
 
 def fetch_pretrained(which: str) -> Path:

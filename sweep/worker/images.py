@@ -10,6 +10,7 @@ from sweep.config.settings import Settings
 from sweep.data.arrays import ImageArrays
 from sweep.data.files import ImageFiles
 from sweep.plan.packs import Task
+from sweep.results.paths import ResultsDir
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +36,7 @@ def _load_files(source: DataSource) -> ImageFiles:
 def images_of(task: Task, settings: Settings, device: "torch.device") -> "ImageData":
     from sweep.data.device import ImageData
 
-    return ImageData(_load(task.source, Path(settings.results_dir) / "cache"), task.run, device)
+    return ImageData(_load(task.source, ResultsDir(Path(settings.results_dir)).cache), task.run, device)
 
 
 @cache

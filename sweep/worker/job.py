@@ -14,11 +14,11 @@ from typing import Any
 
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance
-from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, journal_path, record
+from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, record
 from sweep.worker import node as slurm_node
 from sweep.worker.commit import commit, commit_failure, committed_status, job_id
 from sweep.worker.environment import extend_search_path
-from sweep.worker.stops import PruneRequest, StopRequest, prune_path
+from sweep.worker.stops import PruneRequest, StopRequest
 from sweep.worker.work import KINDS_OF_WORK
 
 FAILED_EXIT = 1
@@ -48,7 +48,7 @@ class _Worker:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
-        self.journal = journal_path(Path(pack.sweep_dir), pack.pack_id)
+        self.journal = pack.journal
         before = JournalReader(self.journal).new_events()
         self.ended = {event["task_id"]: event["event"] for event in before if event["event"] in ENDS}
         self._starts = Counter(event["task_id"] for event in before if event["event"] == STARTED)
@@ -116,9 +116,8 @@ class _Worker:
 
     def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | None]]:
         """Results as tasks end; None for one that was stopped or pruned, which is noted."""
-        sweep_dir = Path(self.pack.sweep_dir)
         work = KINDS_OF_WORK[tasks[0].work.kind]
-        prunes = [PruneRequest(prune_path(sweep_dir, task.task_id)) for task in tasks]
+        prunes = [PruneRequest(self.pack.sweep.prune_request(task.task_id)) for task in tasks]
         for index, result in work.results(tasks, self.pack, [self._stop_of(prune) for prune in prunes]):
             if result is None:
                 self._end(tasks[index], PRUNED if prunes[index].made else STOPPED)

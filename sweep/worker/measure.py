@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from sweep.config.measuring import MeasureConfig
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
 from sweep.results import rows
-from sweep.results.paths import weights_path
 from sweep.worker.images import device_name, training_data
 
 
@@ -51,8 +49,7 @@ def _measured(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any
     started = time.monotonic()
     set_tf32(task.work.options.precision)  # whatever the run was trained in
     device = torch.device(pack.settings.device)
-    path = weights_path(Path(pack.settings.results_dir), task.run_id)
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = torch.load(pack.results.weights(task.run_id), map_location="cpu", weights_only=True)
     found = measure(state, task.run, training_data(task, pack.settings, device), device, task.work.options, stop=stop)
     seconds = time.monotonic() - started
     return {**found, "status": "finished", "seconds": seconds, "device": device_name(device)}

@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+from sweep.results.paths import SweepDir
+
 LAUNCHER_CHECK_S = PRUNE_CHECK_S = 1.0
 
 
@@ -50,13 +52,9 @@ class PruneRequest:
         return self.made
 
 
-def prune_path(sweep_dir: Path, run_id: str) -> Path:
-    return sweep_dir / "stop" / run_id
-
-
-def request_prune(sweep_dir: Path, run_id: str) -> None:
+def request_prune(sweep_dir: SweepDir, run_id: str) -> None:
     """Has the worker that trains `run_id` in this sweep save a checkpoint and go on to its next run."""
-    path = prune_path(sweep_dir, run_id)
+    path = sweep_dir.prune_request(run_id)
     path.parent.mkdir(exist_ok=True)
     path.touch()
 

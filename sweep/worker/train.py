@@ -8,8 +8,8 @@ from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task, engine_of
 from sweep.results import provenance, rows
-from sweep.results.journal import EPOCH, journal_path, record
-from sweep.results.paths import checkpoint_path, weights_path
+from sweep.results.journal import EPOCH, record
+from sweep.results.paths import ResultsDir
 from sweep.worker.arrays import arrays_of
 from sweep.worker.given import given_path, teacher_run
 from sweep.worker.images import device_name, training_data
@@ -67,14 +67,14 @@ def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks |
 
     def record_epoch(evaluated: Mapping[str, float | int | None]) -> None:
         if pack.prunable and ranks.is_first:
-            record(journal_path(Path(pack.sweep_dir), pack.pack_id), EPOCH, task.task_id, **evaluated)
+            record(pack.journal, EPOCH, task.task_id, **evaluated)
 
-    settings, results_dir = pack.settings, Path(pack.settings.results_dir)
+    settings = pack.settings
     return TrainOptions(
         code=provenance.code_fingerprint(),
-        checkpoint=checkpoint_path(results_dir, task.run_id),
+        checkpoint=pack.results.checkpoint(task.run_id),
         checkpoint_seconds=settings.checkpoint_seconds,
-        weights=weights_path(results_dir, task.run_id) if settings.keep_weights else None,
+        weights=pack.results.weights(task.run_id) if settings.keep_weights else None,
         initial_weights=given_path("initial_weights", task.run.initial_weights, settings),
         teacher=_teacher(task.run, settings),
         stop=stop,
@@ -90,4 +90,4 @@ def _teacher(run: RunConfig, settings: Settings) -> "TeacherSource | None":
     if weights is None:
         return None
     known = {row["run_id"]: row for row in rows.stored(results_dir, ("run_id", *RUN_FIELDS))}
-    return TeacherSource(teacher_run(run, known), weights, results_dir / "cache")
+    return TeacherSource(teacher_run(run, known), weights, ResultsDir(results_dir).cache)

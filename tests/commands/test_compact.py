@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from sweep.compact import main as compact_command
 from sweep.config.checks import ConfigError
 from sweep.results.compaction import compact
-from sweep.results.compaction import main as compact_command
 from sweep.results.rows import Store, curves_store, rows_store, shards
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of

@@ -9,7 +9,7 @@ from sweep.commands.observe import find_sweeps, running
 from sweep.config.checks import ConfigError
 from sweep.failures import describe
 from sweep.results.clusters import Shared, clusters, normalize
-from sweep.results.journal import DIED, STARTED, journal_path, record
+from sweep.results.journal import DIED, STARTED, record
 from sweep.results.rows import rows_store
 from sweep.status import describe as status
 from sweep.status import facts
@@ -61,7 +61,7 @@ def results(tmp_path: Path) -> Path:
     store_sweep(tmp_path, rows)  # type: ignore[arg-type]
     (sweep,) = find_sweeps(tmp_path, "")
     waiting = [run.run_id for run, row in rows.items() if row is None]  # type: ignore[attr-defined]
-    journal = journal_path(sweep.folder, "p")
+    journal = sweep.folder.journal("p")
     record(journal, STARTED, waiting[0])
     record(journal, STARTED, waiting[1])
     record(journal, DIED, waiting[1], cause="preempted")
@@ -82,7 +82,7 @@ def test_clusters_and_what_they_share(results: Path) -> None:
 
 def test_crashes_are_named_by_their_signal(results: Path) -> None:
     (sweep,) = find_sweeps(results, "")
-    journal = journal_path(sweep.folder, "p")
+    journal = sweep.folder.journal("p")
     for signal in ("SIGSEGV", "SIGABRT", "SIGSEGV"):
         record(journal, DIED, tiny_run().run_id, cause="crashed", signal=signal)
     expected = {"crashed by SIGSEGV": 2, "preempted": 1, "crashed by SIGABRT": 1}

@@ -15,7 +15,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import RunConfig, make_run
 from sweep.config.settings import Settings
-from sweep.results.paths import weights_path
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import rows_store
 from sweep.run import check_keys, full_key
 from sweep.training.given import shapes_of
@@ -34,7 +34,7 @@ POINT = TINY | {"initial_weights": "random", "teacher": "none", "teacher_model":
 
 def keep(results_dir: Path, run: RunConfig, has_row: bool = True, classes: int = 10) -> None:
     """What a trained run leaves, as far as it matters here."""
-    path = weights_path(results_dir, run.run_id)
+    path = ResultsDir(results_dir).weights(run.run_id)
     path.parent.mkdir(parents=True, exist_ok=True)
     best = {name: torch.zeros(shape) for name, shape in shapes_of(run, 1, classes, (8, 8)).items()}
     torch.save({"initial": best, "best": best}, path)
@@ -58,7 +58,7 @@ def test_the_start_of_an_id_is_enough(key: str, tmp_path: Path) -> None:
     found = named(tmp_path, {key: f"run:{source.run_id[:6]}"})
     assert getattr(found, key) == f"run:{source.run_id}"
     assert found == named(tmp_path, {key: f"run:{source.run_id}"})
-    assert given_path(key, getattr(found, key), Settings(str(tmp_path))) == weights_path(tmp_path, source.run_id)
+    assert given_path(key, getattr(found, key), Settings(str(tmp_path))) == ResultsDir(tmp_path).weights(source.run_id)
 
 
 def test_the_twin_is_the_same_run_at_full_precision(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
-from sweep.results.journal import STARTED, journal_path, record
+from sweep.results.journal import STARTED, record
 from sweep.results.rows import rows_store
 from sweep.status import facts, main
 from tests.conftest import tiny_run
@@ -37,7 +37,7 @@ def results(tmp_path: Path) -> Path:
         },
     )
     (sweep,) = find_sweeps(tmp_path, "")
-    record(journal_path(sweep.folder, "p"), STARTED, tiny_run(bits=4, seed=1).run_id)
+    record(sweep.folder.journal("p"), STARTED, tiny_run(bits=4, seed=1).run_id)
     return tmp_path
 
 

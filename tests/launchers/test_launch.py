@@ -13,7 +13,8 @@ from launchers.progress import Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
-from sweep.results.journal import DIED, STARTED, History, journal_path, record
+from sweep.results.journal import DIED, STARTED, History, record
+from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import causes
 from tests.plan.test_packs import tasks
@@ -25,7 +26,7 @@ REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0,
 class Pretence:
     """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs."""
 
-    def __init__(self, sweep_dir: Path, script: list[str], as_arrays: bool) -> None:
+    def __init__(self, sweep_dir: SweepDir, script: list[str], as_arrays: bool) -> None:
         self._sweep_dir, self._script, self._as_arrays = sweep_dir, script, as_arrays
         self.submitted: list[list[int]] = []  # seeds of the runs of each pack
         self.attempts: list[int] = []  # of the first run of each pack
@@ -40,16 +41,15 @@ class Pretence:
     def ended(self) -> list[Ended]:
         found = []
         for pack in self._new:
-            journal = journal_path(self._sweep_dir, pack.pack_id)
             for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
-                record(journal, STARTED, task.run_id, **WORKER)
+                record(pack.journal, STARTED, task.run_id, **WORKER)
             if self._script:
                 cause = self._script.pop(0)
                 crash = "SIGSEGV" if cause == causes.CRASHED else ""
-                found.append(Ended(pack, cause, self._sweep_dir / "log", crash))
+                found.append(Ended(pack, cause, self._sweep_dir.path / "log", crash))
             else:
                 for task in pack.tasks:
-                    record(journal, "finished", task.run_id)
+                    record(pack.journal, "finished", task.run_id)
         self._new = []
         return found
 
@@ -72,7 +72,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) -> tuple[Tally, Pretence]:
-    sweep_dir = tmp_path / "sweeps" / "s"
+    sweep_dir = ResultsDir(tmp_path).sweep("s")
     executor = Pretence(sweep_dir, script, settings.get("engine") == "array")
     given = tasks([1.0] * runs)
     one = Launch(given, Settings(results_dir=str(tmp_path), **settings), sweep_dir, 1, executor)  # type: ignore[arg-type]
@@ -161,7 +161,7 @@ def test_the_row_of_a_crash_tells_what_of_on_which_cpu_and_where_the_log_is(tmp_
 def test_deaths_count_over_launches(tmp_path: Path) -> None:
     """A launcher that was killed does not start the count anew."""
     run_id = tasks([1.0])[0].run_id
-    record(journal_path(tmp_path / "sweeps" / "s", "earlier"), DIED, run_id, cause=causes.KILLED)
+    record(ResultsDir(tmp_path).sweep("s").journal("earlier"), DIED, run_id, cause=causes.KILLED)
     tally, _ = follow(tmp_path, [causes.KILLED], runs=1, max_attempts=2)
     assert len(tally.errors) == 1
     assert History(tmp_path).deaths == {}  # a failed run starts anew

@@ -10,6 +10,7 @@ from launchers.slurm.executor import Limits, SlurmExecutor
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
+from sweep.results.paths import SweepDir
 from tests.plan.test_packs import tasks
 
 
@@ -18,7 +19,7 @@ def packs(tmp_path: Path, count: int) -> list[Pack]:
 
 
 def test_an_array_is_live_from_confirmation_to_the_end_of_each_pack(tmp_path: Path) -> None:
-    ledger, given = Ledger(tmp_path), packs(tmp_path, 2)
+    ledger, given = Ledger(SweepDir(tmp_path)), packs(tmp_path, 2)
     assert ledger.open() == ([], [])
     ledger.announce("a", given)
     assert ledger.open() == ([], ["a"])
@@ -27,7 +28,7 @@ def test_an_array_is_live_from_confirmation_to_the_end_of_each_pack(tmp_path: Pa
     assert ledger.open()[0] == [Submitted("p0", run_ids[0], "a", "7_0"), Submitted("p1", run_ids[1], "a", "7_1")]
     ledger.end("p0")
     ledger.announce("b", given[:1])
-    live, unsure = Ledger(tmp_path).open()  # as another launcher reads it
+    live, unsure = Ledger(SweepDir(tmp_path)).open()  # as another launcher reads it
     assert ([entry.pack_id for entry in live], unsure) == (["p1"], ["b"])
     assert ledger.names() == ["a", "b"]
     ledger.withdraw("b")
@@ -62,7 +63,7 @@ def test_a_limit_that_the_cluster_does_not_tell_is_found(
 ) -> None:
     """An array that does not fit is refused whole; a full queue is left alone until a task has ended."""
     calls: list[int] = []
-    executor = SlurmExecutor(tmp_path, {}, Limits(100, 1_000_000, 60, 120), poll_s=1.0)
+    executor = SlurmExecutor(SweepDir(tmp_path), {}, Limits(100, 1_000_000, 60, 120), poll_s=1.0)
     in_queue = executor._submitted
 
     def submit_array(given: list[Pack]) -> None:

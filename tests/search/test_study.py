@@ -9,12 +9,12 @@ from optuna.trial import TrialState
 
 from sweep.config.checks import ConfigError
 from sweep.config.grid import fixed_axis
+from sweep.results.paths import SweepDir
 from sweep.search.options import SearchOptions, make_options
 from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space, make_interval
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, TrialLog
-from sweep.worker.stops import prune_path
 from tests.conftest import TINY
 from tests.search.test_options import DEFAULTS
 
@@ -152,7 +152,9 @@ def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
     study = make_study(SPACE, chosen, trials, outcomes)
     log = TrialLog(tmp_path / "trials.jsonl")
     log.asked(trials)
-    listener = Pruning(study, trials, dict.fromkeys(["good", "bad", "late"], 9), chosen.objectives[0], log, tmp_path)
+    listener = Pruning(
+        study, trials, dict.fromkeys(["good", "bad", "late"], 9), chosen.objectives[0], log, SweepDir(tmp_path)
+    )
     events = [
         {"event": "started", "task_id": "bad"},
         epoch("good", 1, 0.9),
@@ -165,8 +167,8 @@ def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
     for event in events:
         listener(event)
     assert log.read().pruned == {"bad"}
-    assert prune_path(tmp_path, "bad").exists()
-    assert not prune_path(tmp_path, "good").exists() and not prune_path(tmp_path, "late").exists()
+    asked = [run_id for run_id in ("good", "bad", "late") if SweepDir(tmp_path).prune_request(run_id).exists()]
+    assert asked == ["bad"]
 
 
 def test_what_halving_notes_is_recorded(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_what_halving_notes_is_recorded(tmp_path: Path) -> None:
     log = TrialLog(tmp_path / "trials.jsonl")
     log.asked(trials)
     study = make_study(SPACE, chosen, trials, Outcomes({}, frozenset(["first", "second"])))
-    listener = Pruning(study, trials, {"first": 9, "second": 9}, chosen.objectives[0], log, tmp_path)
+    listener = Pruning(study, trials, {"first": 9, "second": 9}, chosen.objectives[0], log, SweepDir(tmp_path))
     listener(epoch("first", 1, 0.5))
     listener(epoch("second", 1, 0.9))
     recorded = log.read()
@@ -184,11 +186,11 @@ def test_what_halving_notes_is_recorded(tmp_path: Path) -> None:
 
 
 def test_curves_come_from_the_journals(tmp_path: Path) -> None:
-    journal = tmp_path / "journal" / "a.jsonl"
+    journal = SweepDir(tmp_path).journal("a")
     journal.parent.mkdir()
     journal.write_text(
         '{"event": "started", "task_id": "x"}\n'
         '{"event": "epoch", "task_id": "x", "epoch": 2, "test_loss": 0.5}\n'
         '{"event": "epoch", "task_id": "x", "epoch": 4, "test_loss": NaN}\n'
     )
-    assert recorded_curves(tmp_path, options().objectives[0]) == {"x": {2: 0.5}}
+    assert recorded_curves(SweepDir(tmp_path), options().objectives[0]) == {"x": {2: 0.5}}

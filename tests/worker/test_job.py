@@ -11,7 +11,8 @@ import pytest
 
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
-from sweep.results.journal import STARTED, JournalReader, journal_path
+from sweep.results.journal import STARTED, JournalReader
+from sweep.results.paths import SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import job
 from sweep.worker.commit import commit_failure
@@ -58,7 +59,7 @@ def pack_of(seeds: int, tmp_path: Path, engine: str = "plain", pack_id: str = "p
 def events(pack: Pack) -> list[tuple[str, int]]:
     """Of its journal: the event and the seed of its run."""
     seeds = {task.task_id: task.run.seed for task in pack.tasks}
-    found = JournalReader(journal_path(Path(pack.sweep_dir), pack.pack_id)).new_events()
+    found = JournalReader(pack.journal).new_events()
     return [(event["event"], seeds[event["task_id"]]) for event in found]
 
 
@@ -83,7 +84,7 @@ def test_runs_that_have_their_rows_are_not_trained_again(done: int, engine: str,
 def test_a_kill_between_a_row_and_its_line_in_the_journal(seeds: int, engine: str, tmp_path: Path) -> None:
     """Of the last run that was reached: the pack has none after it, or two."""
     run_pack(pack_of(2, tmp_path, engine))
-    journal = journal_path(tmp_path, "pack")
+    journal = SweepDir(tmp_path).journal("pack")
     *kept, last = journal.read_text().splitlines(keepends=True)
     assert '"finished"' in last
     journal.write_text("".join(kept))

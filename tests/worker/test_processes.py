@@ -16,7 +16,7 @@ from sweep.config.settings import Settings
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.plan.packs import Pack, Task
-from sweep.results.paths import checkpoint_path
+from sweep.results.paths import ResultsDir
 from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
 from sweep.worker.processes import train_in_processes
@@ -66,7 +66,7 @@ def test_a_row_of_two_processes_from_the_command_line(digit_arrays: ImageArrays,
 
 def test_killed_stopped_and_resumed(digit_arrays: ImageArrays, tmp_path: Path) -> None:
     task, pack = pack_of(RUN, tmp_path)
-    checkpoint = checkpoint_path(tmp_path, task.run_id)
+    checkpoint = ResultsDir(tmp_path).checkpoint(task.run_id)
 
     def kill_one_after_a_checkpoint() -> bool:
         pids = rank_pids()
