@@ -86,7 +86,7 @@ def main() -> None:
         paths = [Path(folder) / f"{index}.pt" for index in range(len(runs))]
         options = [TrainOptions(code="", checkpoint=path, checkpoint_seconds=CHECKPOINT_S) for path in paths]
         results = list(train_array(runs, ImageData(arrays, base, device), device, options))
-    assert all(result is not None and result["status"] == "finished" for _, result in results)
+    assert all(result is not None and result.status == "finished" for _, result in results)
     peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
     print("memory not measured on a CPU" if peak is None else f"peak memory {peak / 1e9:.2f} GB")
 

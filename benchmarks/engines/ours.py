@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -13,6 +12,7 @@ from sweep.data.device import ImageData
 from sweep.training.array.engine import train_array
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
+from sweep.training.result import TrainingResult
 
 
 def train_plain(
@@ -53,9 +53,8 @@ def train_members(
     asked = _OnceEachStep(stop)
     options = [TrainOptions(code="", stop=asked.others if index else asked.first) for index in range(len(runs))]
     results = dict(train_array(runs, data, device, options, kernels))
-    return [_losses(results[index]) for index in range(len(runs)) if results[index] is not None]
+    return [_losses(result) for _, result in sorted(results.items()) if result is not None]
 
 
-def _losses(result: dict[str, Any] | None) -> Curve:
-    assert result is not None
-    return [record["batch_loss"] for record in result["curve"]]
+def _losses(result: TrainingResult) -> Curve:
+    return [record.batch_loss for record in result.curve]

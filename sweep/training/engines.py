@@ -1,7 +1,6 @@
 """One interface to both engines."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 
@@ -11,6 +10,7 @@ from sweep.data.interface import TrainingData
 from sweep.training.array.engine import train_array
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
+from sweep.training.result import TrainingResult
 
 
 def train_runs(
@@ -20,7 +20,7 @@ def train_runs(
     device: torch.device,
     options: Sequence[TrainOptions],
     kernels: str = "torch",
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
+) -> Iterator[tuple[int, TrainingResult | None]]:
     """Trains runs that share `data`: one after another, or as one array on `kernels` torch or triton.
 
     Yields (index into `runs`, result) as runs end; in place of the result None for a run that was asked to stop.

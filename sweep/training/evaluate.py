@@ -10,6 +10,7 @@ from torch.nn.utils import parametrize
 from sweep.data.interface import CleanSplit, TrainingData
 from sweep.training.precision import autocast, master_dtype
 from sweep.training.ranks import ALONE, Ranks
+from sweep.training.result import CleanEvaluation
 
 BATCH = 1000
 
@@ -49,3 +50,13 @@ def evaluate(
     model.train()
     sums = ranks.sum(torch.stack([loss, right, first]))
     return Evaluation(*(sums / len(split)).tolist())
+
+
+def evaluate_clean(model: nn.Module, data: TrainingData, precision: str, ranks: Ranks = ALONE) -> CleanEvaluation:
+    """Evaluates `model` on both splits of `data`; see `evaluate`."""
+    return of_both(*(evaluate(model, data, split, precision, ranks) for split in (data.train, data.test)))
+
+
+def of_both(train: Evaluation, test: Evaluation) -> CleanEvaluation:
+    """The evaluations of the training and of the test set as one record of an epoch."""
+    return CleanEvaluation(train.loss, train.acc, test.loss, test.acc, test.top5)

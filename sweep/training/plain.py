@@ -15,14 +15,16 @@ from sweep.data.interface import TrainingData
 from sweep.models import build_model
 from sweep.quantizers import initialize_activations, keep_positive, positive_parameters, quantize
 from sweep.training.checkpoint import load_checkpoint, save_tensors
-from sweep.training.evaluate import evaluate
+from sweep.training.device import device_name
+from sweep.training.evaluate import evaluate_clean
 from sweep.training.given import load_given, read_weights
 from sweep.training.graph import graph_memory, replayed
 from sweep.training.objectives import Objective
 from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
-from sweep.training.progress import Interrupted, Progress, TrainOptions, result_of
+from sweep.training.progress import Interrupted, Progress, TrainOptions
 from sweep.training.ranks import ALONE
+from sweep.training.result import CleanEvaluation, EpochRecord, TrainingResult
 from sweep.training.teachers import SoftLabels, soft_labels
 from sweep.training.updates import make_updates
 from sweep.training.updates.base import Update
@@ -62,7 +64,7 @@ class PlainTraining:
             "optimizer": self.optimizer.state_dict()["state"],
             "scaler": self.scaler.state_dict(),
             "updates": self.updates.kept,
-            "progress": vars(self.progress),
+            "progress": vars(self.progress) | {"curve": [record.columns() for record in self.progress.curve]},
             "loss_sum": self.loss_sum,
             "clamped": self.clamped,
             "best_weights": self.best_weights,
@@ -74,19 +76,30 @@ class PlainTraining:
         self.optimizer.load_state_dict({"state": state["optimizer"], "param_groups": groups})
         self.scaler.load_state_dict(state["scaler"])
         self.updates.load(state["updates"])
-        self.progress = Progress(**state["progress"])
+        curve = [EpochRecord.of_columns(columns) for columns in state["progress"]["curve"]]
+        self.progress = Progress(**state["progress"] | {"curve": curve})
         self.loss_sum.copy_(state["loss_sum"])
         self.clamped.copy_(state["clamped"])
         self.best_weights = state["best_weights"]
 
-    def result(self) -> dict[str, Any]:
-        """The result columns of the row (see sweep/results/schema.py) and, under `curve`, the epochs."""
-        return result_of(self.run, self.progress, self.data) | {
-            "parameters": self.parameters,
-            "step_sizes_clamped": int(self.clamped.item()),
-            "engine": "plain",
-            "array_size": 1,
-        }
+    def result(self, device: torch.device, array_size: int = 0) -> TrainingResult:
+        """The end of a run that trained on `device`, alone or in an array of that many."""
+        progress, data = self.progress, self.data
+        return TrainingResult(
+            run_id=self.run.run_id,
+            status="diverged" if progress.diverged else "finished",
+            curve=tuple(progress.curve),
+            epochs_trained=progress.epoch,
+            at_chance=progress.at_chance(data),
+            train_size=len(data.train),
+            test_size=len(data.test),
+            seconds=progress.seconds,
+            parameters=self.parameters,
+            step_sizes_clamped=int(self.clamped.item()),
+            device=device_name(device),
+            engine="array" if array_size else "plain",
+            array_size=array_size or 1,
+        )
 
     def save_weights(self, options: TrainOptions) -> None:
         if options.weights is not None and self.best_weights is not None and options.ranks.is_first:
@@ -159,19 +172,17 @@ class _Epochs:
 
     def _end_epoch(self) -> None:
         training, progress = self.training, self.training.progress
-        lr = learning_rate(training.run, progress.epoch)
-        progress.end_epoch(lr, training.loss_sum.item() / len(training.data.train))
+        batch_loss = training.loss_sum.item() / len(training.data.train)
         training.loss_sum.zero_()
-        if not progress.diverged and progress.epoch in self._evaluated:
-            self._evaluate()
-
-    def _evaluate(self) -> None:
-        training, data = self.training, self.training.data
-        splits = (data.train, data.test)
-        precision = training.run.precision
-        train, test = (evaluate(training.model, data, split, precision, self._ranks) for split in splits)
-        if training.progress.add_evaluation(train, test) and self._keep_best:
+        is_due = math.isfinite(batch_loss) and progress.epoch + 1 in self._evaluated
+        evaluation = self._evaluate() if is_due else None
+        lr = learning_rate(training.run, progress.epoch)
+        if progress.end_epoch(lr, batch_loss, evaluation) and self._keep_best:
             training.best_weights = {k: v.detach().cpu().clone() for k, v in training.model.state_dict().items()}
+
+    def _evaluate(self) -> CleanEvaluation:
+        training, data = self.training, self.training.data
+        return evaluate_clean(training.model, data, training.run.precision, self._ranks)
 
 
 def initial_model(run: RunConfig, data: TrainingData) -> nn.Module:
@@ -181,11 +192,10 @@ def initial_model(run: RunConfig, data: TrainingData) -> nn.Module:
         return build_model(run, data.channels, data.classes, data.image_size)
 
 
-def train(run: RunConfig, data: TrainingData, device: torch.device, options: TrainOptions) -> dict[str, Any]:
+def train(run: RunConfig, data: TrainingData, device: torch.device, options: TrainOptions) -> TrainingResult:
     """Trains `run` to its end, from its checkpoint where there is one.
 
-    Returns the result columns of its row (see sweep/results/schema.py) and, under `curve`, its epochs. Raises
-    `Interrupted` when `options.stop()` turns true, after saving a checkpoint. Interrupted and resumed equals
+    Raises `Interrupted` when `options.stop()` turns true, after saving a checkpoint. Interrupted and resumed equals
     uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
     those of the checkpoint.
     """
@@ -204,7 +214,7 @@ def train(run: RunConfig, data: TrainingData, device: torch.device, options: Tra
         reported = report(training, options, reported)
     clock.stop()
     training.save_weights(options)
-    return training.result()
+    return training.result(device)
 
 
 def resume(training: PlainTraining, options: TrainOptions) -> None:
@@ -223,7 +233,7 @@ def save_checkpoint(training: PlainTraining, options: TrainOptions) -> None:
 def report(training: PlainTraining, options: TrainOptions, reported: int) -> int:
     """Tells the listener of evaluated epochs from index `reported` on; returns where the next ones start."""
     for record in training.progress.curve[reported:]:
-        if record["train_loss"] is not None:
+        if record.evaluation is not None:
             options.on_evaluation(record)
     return len(training.progress.curve)
 

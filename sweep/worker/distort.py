@@ -15,7 +15,7 @@ from sweep.config.settings import Settings
 from sweep.plan.distorting import BLOCK
 from sweep.plan.packs import Pack, Task
 from sweep.results.paths import ResultsDir
-from sweep.worker.images import device_name, training_data
+from sweep.worker.images import training_data
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,6 +97,7 @@ def _corrupted(task: Task, settings: Settings) -> "Images":
 
 
 def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Split", shared_s: float) -> dict[str, Any]:
+    from sweep.training.device import device_name
     from sweep.training.evaluate import evaluate
     from sweep.training.precision import set_tf32
 

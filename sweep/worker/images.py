@@ -42,10 +42,3 @@ def images_of(task: Task, settings: Settings, device: "torch.device") -> "ImageD
 @cache
 def _load(source: DataSource, cache_dir: Path) -> ImageArrays:
     return data.load(source, cache_dir)
-
-
-def device_name(device: "torch.device") -> str:
-    """As rows have it: cpu, or the name of the GPU."""
-    import torch
-
-    return "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)

@@ -8,7 +8,7 @@ from sweep.config.measuring import MeasureConfig
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
 from sweep.results import rows
-from sweep.worker.images import device_name, training_data
+from sweep.worker.images import training_data
 
 
 def columns(task: Task) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def _measured(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any
     import torch
 
     from sweep.measures.measure import measure
+    from sweep.training.device import device_name
     from sweep.training.precision import set_tf32
 
     assert isinstance(task.work.options, MeasureConfig)

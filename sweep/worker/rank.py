@@ -16,7 +16,7 @@ from sweep.training.plain import train
 from sweep.training.progress import Interrupted
 from sweep.training.ranks import DistributedRanks
 from sweep.worker.environment import extend_search_path
-from sweep.worker.images import device_name, training_data
+from sweep.worker.images import training_data
 from sweep.worker.processes import ERROR, RESULT, STOP, TASK
 from sweep.worker.stops import StopRequest
 from sweep.worker.train import options_of
@@ -46,8 +46,8 @@ def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> No
     options = options_of(task, pack, ranks.any_asked(stop, device), ranks)
     result: dict[str, Any] | None = None
     try:
-        result = train(task.run, training_data(task, pack.settings, device), device, options)
-        result["device"] = device_name(device)
+        ended = train(task.run, training_data(task, pack.settings, device), device, options)
+        result = {**ended.columns(), "curve": ended.curve_rows()}
     except Interrupted:
         pass
     if ranks.is_first:

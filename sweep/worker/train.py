@@ -1,6 +1,6 @@
 """Training runs: alone, or several as an array."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,13 @@ from sweep.results.journal import EPOCH, record
 from sweep.results.paths import ResultsDir
 from sweep.worker.arrays import arrays_of
 from sweep.worker.given import given_path, teacher_run
-from sweep.worker.images import device_name, training_data
+from sweep.worker.images import training_data
 from sweep.worker.processes import train_in_processes
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
     from sweep.training.ranks import Ranks
+    from sweep.training.result import EpochRecord
     from sweep.training.teachers import TeacherSource
 
 
@@ -56,7 +57,7 @@ def _in_this_process(
     runs = [task.run for task in tasks]
     options = [options_of(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     for index, result in train_runs(engine_of(tasks[0], settings), runs, images, device, options, settings.kernels):
-        yield index, result and {**result, "device": device_name(device)}
+        yield index, None if result is None else {**result.columns(), "curve": result.curve_rows()}
 
 
 def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks | None" = None) -> "TrainOptions":
@@ -65,9 +66,9 @@ def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks |
 
     ranks = ranks or ALONE
 
-    def record_epoch(evaluated: Mapping[str, float | int | None]) -> None:
+    def record_epoch(evaluated: "EpochRecord") -> None:
         if pack.prunable and ranks.is_first:
-            record(pack.journal, EPOCH, task.task_id, **evaluated)
+            record(pack.journal, EPOCH, task.task_id, **evaluated.columns())
 
     settings = pack.settings
     return TrainOptions(

@@ -33,7 +33,7 @@ def test_kept_weights_are_the_network_that_training_evaluated(
 ) -> None:
     run = tiny_run(epochs=2, **changes)
     data = ImageData(digit_arrays, run, CPU)
-    row = train(run, data, CPU, TrainOptions("code", weights=tmp_path / "w.pt"))
+    row = train(run, data, CPU, TrainOptions("code", weights=tmp_path / "w.pt")).columns()
     network = trained_network(torch.load(tmp_path / "w.pt", weights_only=True), run, data, CPU)
     found = evaluate(network, data, data.test, run.precision)
     assert (found.loss, found.acc) == (row["test_loss"], row["test_acc"])

@@ -40,7 +40,7 @@ def kept(digit_arrays: ImageArrays, tmp_path_factory: pytest.TempPathFactory) ->
     for bits in (2, 32):
         run = tiny_run(bits=bits, **RUN)
         data, path = ImageData(digit_arrays, run, CPU), tmp_path_factory.mktemp("weights") / "w.pt"
-        row = train(run, data, CPU, TrainOptions(code="test", weights=path))
+        row = train(run, data, CPU, TrainOptions(code="test", weights=path)).columns()
         found[bits] = (run, data, torch.load(path, weights_only=True), row)
     return found
 
@@ -205,7 +205,7 @@ def test_any_quantizer_is_measured_as_it_was_evaluated(
 ) -> None:
     run = tiny_run(**(RUN | {"epochs": 2, "milestones": []} | {"bits": 4} | quantizer))
     data, path = ImageData(digit_arrays, run, CPU), tmp_path / "w.pt"
-    trained = train(run, data, CPU, TrainOptions(code="test", weights=path))
+    trained = train(run, data, CPU, TrainOptions(code="test", weights=path)).columns()
     config = make_measure_config(FAST | {"landscape_points": 0})
     row = measure(torch.load(path, weights_only=True), run, data, CPU, config)
     for form in ("raw", "folded"):
@@ -222,7 +222,7 @@ def test_a_part_of_the_images_in_memory_or_decoded_for_it(kept: dict[int, Any], 
     files = load_files(write_photographs(tmp_path / "photographs"))
     run = tiny_run(augmentation="file_crop_flip", train_subset=0, test_subset=0, batch_size=8, epochs=3)
     data, path = StreamedData(files, run, CPU, workers=0), tmp_path / "w.pt"
-    trained = train(run, data, CPU, TrainOptions(code="test", weights=path))
+    trained = train(run, data, CPU, TrainOptions(code="test", weights=path)).columns()
     state = torch.load(path, weights_only=True)
     whole, part = (measure(state, run, data, CPU, make_measure_config(FAST | {"train_images": n})) for n in (24, 10))
     assert whole["raw_train_loss"] == pytest.approx(trained["train_loss"], rel=1e-5)

@@ -16,6 +16,7 @@ from sweep.training.progress import TrainOptions
 from tests.conftest import StopAfter, tiny_run
 from tests.training.array.members import as_plain, members
 from tests.training.array.test_memory import FACTS, colour_arrays, colour_runs
+from tests.training.rows import row_of
 from tests.training.updates.test_training import RULES
 
 pytestmark = [
@@ -29,7 +30,7 @@ def on_gpu(
 ) -> list[Any]:
     device = torch.device("cuda")
     ended = dict(train_runs(engine, runs, ImageData(arrays, runs[0], device), device, options, kernels))
-    return [ended[index] for index in range(len(runs))]
+    return [result and row_of(result) for result in (ended[index] for index in range(len(runs)))]
 
 
 @pytest.mark.parametrize("engine", ["plain", "array"])

@@ -16,6 +16,7 @@ from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
 from sweep.training.teachers import Teacher, TeacherSource, smoothed, soft_labels, top_classes
 from tests.conftest import StopAfter, tiny_run
+from tests.training.rows import row_of
 
 CPU = torch.device("cpu")
 TEACHER = {"teacher": f"run:{'a' * 64}"}
@@ -141,7 +142,7 @@ def trained(
     run = tiny_run(**changes)
     teacher = sources[32] if run.teacher != "none" else None
     result = train(run, ImageData(arrays, run, CPU), CPU, TrainOptions("test", teacher=teacher, **options))
-    return {name: value for name, value in result.items() if name not in ("seconds", "images_per_s")}
+    return row_of(result)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -174,7 +175,7 @@ def test_a_student_learns_from_its_teacher(digit_arrays: ImageArrays, tmp_path: 
     size = {"train_subset": 0, "test_subset": 0, "width": 8, "epochs": 6}
     run = tiny_run(bits=32, **size)
     data = ImageData(digit_arrays, run, CPU)
-    best = train(run, data, CPU, TrainOptions("test", weights=tmp_path / "w.pt"))["test_acc"]
+    best = row_of(train(run, data, CPU, TrainOptions("test", weights=tmp_path / "w.pt")))["test_acc"]
     student = tiny_run(bits=2, **TEACHER, **size)
     options = TrainOptions("test", teacher=TeacherSource(run, tmp_path / "w.pt"))
-    assert train(student, data, CPU, options)["test_acc"] > 0.9 * best > 0.8
+    assert row_of(train(student, data, CPU, options))["test_acc"] > 0.9 * best > 0.8

@@ -45,7 +45,7 @@ def trained(run: RunConfig, side: int = 32, channels: int = 3) -> PlainTraining:
         assert torch.isfinite(parameter).all(), name
         if parameter.ndim > 1:
             assert not torch.equal(parameter, before[name]), name
-    assert training.progress.epoch == 1 and training.progress.curve[-1]["train_loss"] is not None
+    assert training.progress.epoch == 1 and training.progress.curve[-1].evaluation is not None
     return training
 
 

@@ -1,7 +1,6 @@
 """The plain engine: what it computes, and that nothing but the science config decides it."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from sweep.data.device import ImageData
 from sweep.training.checkpoint import save_tensors
 from sweep.training.evaluate import evaluate
 from sweep.training.plain import initial_model, train
-from sweep.training.progress import Interrupted, TrainOptions, best_record
+from sweep.training.progress import Interrupted, TrainOptions
+from sweep.training.result import CleanEvaluation, EpochRecord, best_record
 from tests.conftest import StopAfter, tiny_run
+from tests.training.rows import row_of
 
 CPU = torch.device("cpu")
-TIMED = ("seconds", "images_per_s")
 
 
 def data_of(run: RunConfig, arrays: ImageArrays) -> ImageData:
@@ -27,8 +27,7 @@ def data_of(run: RunConfig, arrays: ImageArrays) -> ImageData:
 
 
 def trained(run: RunConfig, arrays: ImageArrays, **options: Any) -> dict[str, Any]:
-    result = train(run, data_of(run, arrays), CPU, TrainOptions(code="test", **options))
-    return {name: value for name, value in result.items() if name not in TIMED}
+    return row_of(train(run, data_of(run, arrays), CPU, TrainOptions(code="test", **options)))
 
 
 @pytest.mark.parametrize("bits", [2, 32])
@@ -65,13 +64,14 @@ def test_evaluated_epochs_are_reported_those_of_a_checkpoint_again(
 ) -> None:
     run = tiny_run(epochs=4, eval_every_epochs=2, eval_every_epochs_late=2, milestones=[])
     checkpoint = tmp_path / "run.pt"
-    reports: list[Mapping[str, float | int | None]] = []
+    reports: list[EpochRecord] = []
     with pytest.raises(Interrupted):
         trained(run, digit_arrays, checkpoint=checkpoint, stop=stop_after(14), on_evaluation=reports.append)
-    assert [report["epoch"] for report in reports] == [2]
+    assert [report.epoch for report in reports] == [2]
     result = trained(run, digit_arrays, checkpoint=checkpoint, on_evaluation=reports.append)
-    assert [report["epoch"] for report in reports] == [2, 2, 4]
-    assert reports[0] == reports[1] and reports[2]["test_loss"] == result["last_test_loss"]
+    assert [report.epoch for report in reports] == [2, 2, 4]
+    assert reports[0] == reports[1]
+    assert reports[2].columns() == result["curve"][3] and result["curve"][3]["test_loss"] == result["last_test_loss"]
 
 
 def test_a_checkpoint_that_is_due_changes_nothing(digit_arrays: ImageArrays, tmp_path: Path) -> None:
@@ -153,9 +153,11 @@ def test_lowest_training_loss_is_reported_not_the_last(digit_arrays: ImageArrays
 
 
 def test_best_record_takes_the_first_of_equals_and_skips_what_was_not_evaluated() -> None:
-    curve = [{"epoch": e, "train_loss": loss} for e, loss in ((1, None), (2, 0.5), (3, 0.5), (4, math.nan))]
-    assert best_record(curve) == curve[1]  # type: ignore[arg-type]
-    assert best_record(curve[:1]) is None  # type: ignore[arg-type]
+    losses = (None, 0.5, 0.5, math.nan, math.inf)
+    evaluations = [None if loss is None else CleanEvaluation(loss, 0.0, 0.0, 0.0, 0.0) for loss in losses]
+    curve = [EpochRecord(epoch, 0.1, 1.0, each) for epoch, each in enumerate(evaluations, 1)]
+    assert best_record(curve) is curve[1]
+    assert best_record(curve[:1]) is best_record(curve[3:]) is None
 
 
 def test_kept_weights_reproduce_the_reported_numbers(digit_arrays: ImageArrays, tmp_path: Path) -> None:

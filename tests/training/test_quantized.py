@@ -12,6 +12,7 @@ from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
 from tests.config.test_run import ACTS, EACH_QUANTIZER
 from tests.conftest import StopAfter, tiny_run
+from tests.training.rows import row_of
 
 CPU = torch.device("cpu")
 TEMPERING = {"quantizer": "noise_tempering", "tempering_c": 0.2, "tempering_k": 50.0}
@@ -35,9 +36,7 @@ CASES: dict[str, dict[str, Any]] = {
 def trained(arrays: ImageArrays, changes: dict[str, Any], **options: Any) -> dict[str, Any]:
     run = tiny_run(**changes)
     result = train(run, ImageData(arrays, run, CPU), CPU, TrainOptions(code="test", **options))
-    ids = ("run_id", "seconds", "images_per_s")
-    curve = [{name: value for name, value in record.items() if name not in ids} for record in result["curve"]]
-    return {name: value for name, value in result.items() if name not in ids} | {"curve": curve}
+    return row_of(result)
 
 
 def test_every_quantizer_is_trained() -> None:

@@ -16,6 +16,7 @@ from sweep.training.plain import TrainOptions, train
 from sweep.training.weights import counted_names, flatten, fold, load_trained, materialise, quantizers
 from tests.conftest import tiny_run
 from tests.measures.tiny import PlainLinear, random_nin
+from tests.training.rows import row_of
 
 CPU = torch.device("cpu")
 
@@ -23,7 +24,7 @@ CPU = torch.device("cpu")
 def kept(run: RunConfig, arrays: ImageArrays, path: Path) -> tuple[dict[str, Any], ImageData, dict[str, Any]]:
     data = ImageData(arrays, run, CPU)
     result = train(run, data, CPU, TrainOptions(code="test", weights=path))
-    return torch.load(path, weights_only=True), data, result
+    return torch.load(path, weights_only=True), data, row_of(result)
 
 
 @pytest.mark.parametrize("bits", [2, 4, 32])

@@ -21,6 +21,7 @@ from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
 from sweep.worker.processes import train_in_processes
 from tests.conftest import DIGITS, tiny_run
+from tests.training.rows import row_of
 
 # Three images of the last batch make parts of one and two. Without the noise, sums of integers would meet the means of
 # BN exactly, and rounding would decide which gradients pass a ReLU.
@@ -39,7 +40,7 @@ def pack_of(run: RunConfig, results_dir: Path, source: DataSource = DIGITS) -> t
 
 def trained_alone(run: RunConfig, arrays: ImageArrays) -> dict[str, Any]:
     cpu = torch.device("cpu")
-    return train(run, ImageData(arrays, run, cpu), cpu, TrainOptions("test"))
+    return row_of(train(run, ImageData(arrays, run, cpu), cpu, TrainOptions("test")))
 
 
 def rank_pids() -> list[int]:

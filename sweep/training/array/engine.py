@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import torch
 
@@ -14,11 +13,13 @@ from sweep.training.array.evaluation import SplitEvaluation
 from sweep.training.array.network import ArrayNetwork
 from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
+from sweep.training.evaluate import of_both
 from sweep.training.graph import graph_memory, is_compiled, replayed
 from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
 from sweep.training.progress import TrainOptions
+from sweep.training.result import CleanEvaluation, TrainingResult
 
 CPU = torch.device("cpu")
 
@@ -91,24 +92,24 @@ class _Array:
     def _end_epoch(self, epoch: int) -> None:
         means = (self._state.loss_sum / len(self._data.train)).tolist()
         self._state.loss_sum.zero_()
-        for member, run, mean in zip(self.members, self._runs, means, strict=True):
+        evaluations = self._evaluate() if epoch in self._evaluated else [None] * len(means)
+        for member, mean, evaluation in zip(self.members, means, evaluations, strict=True):
             if member.left:
-                member.training.progress.end_epoch(learning_rate(run, epoch - 1), mean)
-        if epoch in self._evaluated:
-            self._evaluate()
+                self._record(member, mean, evaluation)
         self.add_seconds()
         for member in self.members:
             member.report()
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> list[CleanEvaluation]:
         train, test = (evaluation.run() for evaluation in self._evaluations)
-        for index, member in enumerate(self.members):
-            training = member.training
-            if training.progress.diverged or member.stopped:
-                continue
-            if training.progress.add_evaluation(train[index], test[index]) and member.options.weights is not None:
-                self.store(member)
-                training.best_weights = {k: v.clone() for k, v in training.model.state_dict().items()}
+        return [of_both(*splits) for splits in zip(train, test, strict=True)]
+
+    def _record(self, member: _Member, batch_loss: float, evaluation: CleanEvaluation | None) -> None:
+        training = member.training
+        lr = learning_rate(training.run, training.progress.epoch)
+        if training.progress.end_epoch(lr, batch_loss, evaluation) and member.options.weights is not None:
+            self.store(member)
+            training.best_weights = {k: v.clone() for k, v in training.model.state_dict().items()}
 
     def add_seconds(self) -> None:
         """Shares the time since the last call among the members whose result is not known yet."""
@@ -147,10 +148,10 @@ def train_array(
     device: torch.device,
     options: Sequence[TrainOptions],
     kernels: str = "torch",
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
+) -> Iterator[tuple[int, TrainingResult | None]]:
     """Trains `runs` together to their ends, each from its checkpoint where there is one.
 
-    Yields (index into `runs`, result as `sweep.training.plain.train` returns it) as members end, and None in
+    Yields (index into `runs`, result) as members end, and None in
     place of the result for one whose `stop` turned true, after saving its checkpoint. Equal to the plain engine
     member by member: in float64 to rounding, and on the CPU bit for bit independent of the other members.
 
@@ -166,12 +167,12 @@ def train_array(
         progress = member.training.progress
         groups.setdefault((progress.epoch, progress.step), {})[index] = member
     for group in groups.values():
-        yield from _train_group(group, partial(_Array, data=data, device=device, kernels=kernels))
+        yield from _train_group(group, partial(_Array, data=data, device=device, kernels=kernels), device)
 
 
 def _train_group(
-    opened: dict[int, _Member], make_array: Callable[[Sequence[_Member]], _Array]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    opened: dict[int, _Member], make_array: Callable[[Sequence[_Member]], _Array], device: torch.device
+) -> Iterator[tuple[int, TrainingResult | None]]:
     """Members at one step; by their indices, as which they are yielded."""
     array: _Array | None = None
     size = len(opened)
@@ -184,7 +185,7 @@ def _train_group(
         for index in [index for index, member in opened.items() if not member.left]:
             member = opened.pop(index)
             member.is_over = True
-            yield index, _result(member, array, size)
+            yield index, _result(member, array, size, device)
 
 
 def _array_of(
@@ -217,10 +218,10 @@ class _AfterStep:
             raise _Stopped
 
 
-def _result(member: _Member, array: _Array | None, size: int) -> dict[str, Any] | None:
+def _result(member: _Member, array: _Array | None, size: int, device: torch.device) -> TrainingResult | None:
     if member.stopped:
         return None
     if array is not None:
         array.store(member)
     member.training.save_weights(member.options)
-    return member.training.result() | {"engine": "array", "array_size": size}
+    return member.training.result(device, size)

@@ -13,9 +13,9 @@ from sweep.training.array.engine import train_array
 from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
 from tests.conftest import tiny_run
+from tests.training.rows import row_of
 
 CPU = torch.device("cpu")
-TIMED = ("seconds", "images_per_s")
 ENGINE = ("engine", "array_size")
 ADAM = {"optimizer": "adam", "lr": 0.001, "momentum": 0.0}
 RMSPROP = {"optimizer": "rmsprop", "lr": 0.0001}
@@ -46,22 +46,18 @@ def data_of(runs: Sequence[RunConfig], arrays: ImageArrays) -> ImageData:
     return ImageData(arrays, runs[0], CPU)
 
 
-def untimed(result: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in result.items() if name not in TIMED}
-
-
 def as_array(
     runs: Sequence[RunConfig], arrays: ImageArrays, folder: Path | None = None, **options: Any
 ) -> list[dict[str, Any] | None]:
     """Results in the order of `runs`; with a `folder` for weights kept as <run id>.pt."""
     each = [TrainOptions("test", weights=folder and folder / f"{run.run_id}.pt", **options) for run in runs]
     ended = dict(train_array(runs, data_of(runs, arrays), CPU, each))
-    return [result and untimed(result) for result in (ended[index] for index in range(len(runs)))]
+    return [result and row_of(result) for result in (ended[index] for index in range(len(runs)))]
 
 
 def as_plain(run: RunConfig, arrays: ImageArrays, folder: Path | None = None, **options: Any) -> dict[str, Any]:
     option = TrainOptions("test", weights=folder and folder / f"{run.run_id}.pt", **options)
-    return untimed(train(run, data_of([run], arrays), CPU, option))
+    return row_of(train(run, data_of([run], arrays), CPU, option))
 
 
 def kept(folder: Path, run: RunConfig) -> dict[str, torch.Tensor]:

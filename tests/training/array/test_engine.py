@@ -18,13 +18,13 @@ from tests.training.array.members import (
     CPU,
     ENGINE,
     SPECS,
-    TIMED,
     as_array,
     as_plain,
     data_of,
     kept,
     members,
 )  # fmt: skip
+from tests.training.rows import row_of
 
 LOSSES = ("batch_loss", "train_loss", "test_loss")
 EXACT = ("epoch", "lr", "train_acc", "test_acc")
@@ -36,7 +36,7 @@ def assert_equal_training(found: dict[str, Any], expected: dict[str, Any], toler
     for one, other in zip(found["curve"], expected["curve"], strict=True):
         assert [one[name] for name in EXACT] == [other[name] for name in EXACT]
         assert [one[name] for name in LOSSES] == pytest.approx([other[name] for name in LOSSES], rel=tolerance)
-    of_curve = {"curve", *ENGINE, *TIMED, *(name for name in expected if name.endswith(("loss", "gap")))}
+    of_curve = {"curve", *ENGINE, *(name for name in expected if name.endswith(("loss", "gap")))}
     assert {k: v for k, v in found.items() if k not in of_curve} == {
         k: v for k, v in expected.items() if k not in of_curve
     }
@@ -106,7 +106,7 @@ def test_the_time_of_an_array_is_shared_among_its_members(digit_arrays: ImageArr
     data = data_of(runs, digit_arrays)
     started = time.monotonic()
     results = dict(train_array(runs, data, CPU, [TrainOptions("test")] * 4))
-    seconds = [result["seconds"] for result in results.values() if result]
+    seconds = [result.seconds for result in results.values() if result]
     assert 0 < min(seconds) < max(seconds) and len(set(seconds)) == 2  # the diverged one was over before
     assert sum(seconds) <= time.monotonic() - started
 
@@ -137,7 +137,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     for index, (run, expected) in enumerate(zip(runs, whole, strict=True)):
         result = resumed[index]
         assert result is not None and expected is not None
-        assert {name: result[name] for name in expected} == expected
+        assert row_of(result) == expected
         ours = torch.load(tmp_path / f"{index}.pt", weights_only=True)["best"]
         theirs = kept(tmp_path / "whole", run)
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
@@ -155,7 +155,7 @@ def test_one_member_that_is_stopped_leaves_the_others_unchanged(
     ended = list(train_array(runs, data, CPU, options))
     assert ended[0] == (2, None)
     for index, result in ended[1:]:
-        assert result is not None and result["curve"] == whole[index]["curve"]  # type: ignore[index]
+        assert result is not None and row_of(result)["curve"] == whole[index]["curve"]  # type: ignore[index]
     saved = checkpoint.read_bytes()
     (alone,) = as_array([runs[2]], digit_arrays, checkpoint=checkpoint)
     assert alone is not None and alone | {"array_size": 4} == whole[2]
@@ -190,7 +190,7 @@ def test_members_at_different_steps_train_one_group_after_the_other(
     for index, expected in enumerate(whole):
         result = found[index]
         assert result is not None and expected is not None
-        assert_equal_training(result, expected, 1e-12)
+        assert_equal_training(row_of(result), expected, 1e-12)
 
 
 def test_runs_of_two_architectures_are_no_array(digit_arrays: ImageArrays) -> None:
