@@ -26,8 +26,8 @@ from benchmarks.engines.ours import train_members, train_plain
 from benchmarks.engines.timing import StepClock
 from benchmarks.engines.variants import Train, base_run, mixed, solo
 from sweep.config.run import DataSource
-from sweep.data import digits
 from sweep.data.device import ImageData
+from sweep.data.digits import dataset as digits
 from sweep.worker.environment import MALLOC
 
 CPU = torch.device("cpu")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from sweep.config.run import DataSource, RunConfig, make_run
-from sweep.data import digits
 from sweep.data.arrays import ImageArrays
+from sweep.data.digits import dataset as digits
 from tests.cluster.cluster import SlurmCluster, install_command, missing_accounting_packages, missing_packages
 from tests.scheduling import pytest_xdist_make_scheduler  # a hook of pytest's
 

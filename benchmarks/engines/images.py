@@ -7,12 +7,12 @@ import numpy as np
 
 from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource
-from sweep.data import parquet_images
 from sweep.data.arrays import ImageArrays
+from sweep.data.parquet_images import dataset as parquet_images
 
 
 def load_images(directory: str | None, train_size: int, test_size: int) -> ImageArrays:
-    """Those in `directory` (parquet files, see sweep/data/parquet_images.py), or random ones in these numbers."""
+    """Those in `directory` (parquet files, see sweep/data/parquet_images), or random ones in these numbers."""
     if directory is None:
         return random_images(train_size, test_size)
     source = DataSource("parquet_images", "benchmark", directory)

@@ -1,8 +1,10 @@
 """What is known of a data set without loading it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sweep.config.run import RunConfig
+if TYPE_CHECKING:
+    from sweep.config.run import RunConfig
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,6 @@ class DataFacts:
     sha256: str = ""
     has_files: bool = False  # of images in their own sizes, which random crops can be resized from
 
-    def subset(self, run: RunConfig) -> tuple[int, int]:
+    def subset(self, run: "RunConfig") -> tuple[int, int]:
         """Images (train, test) that `run` uses."""
         return run.train_subset or self.train_size, run.test_subset or self.test_size

@@ -1,55 +1,60 @@
-"""Data sets: what is known of one before it is loaded, and its images as arrays. Nothing here imports torch."""
+"""Data sets, one folder each or per family: what is known of them, and beside it their images as arrays.
 
-from importlib import import_module
+Nothing here imports torch.
+"""
+
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-from sweep.config.checks import ConfigError, allowed
+from sweep.config.checks import ConfigError, allowed, check_integer
+from sweep.config.datasets import DataSet, data_sets, named_in_rows
 from sweep.config.facts import DataFacts
-from sweep.config.run import DataSource
 from sweep.data.arrays import ImageArrays
 from sweep.data.files import ImageFiles
 
-_MODULES = {
-    "cifar10": "sweep.data.cifar",
-    "cifar100": "sweep.data.cifar",
-    "digits": "sweep.data.digits",
-    "flowers102": "sweep.data.oxford",
-    "image_folder": "sweep.data.image_folder",
-    "parquet_images": "sweep.data.parquet_images",
-    "pets": "sweep.data.oxford",
-}
+if TYPE_CHECKING:
+    from sweep.config.run import DataSource
 
 
-def _module(source: DataSource) -> ModuleType:
-    if source.kind not in _MODULES:
-        raise ConfigError(f"data_source={source.kind}: allowed are {allowed(_MODULES)}")
-    if source.name in _MODULES and source.name != source.kind:
+def part_of_source(source: "DataSource") -> DataSet:
+    """The data set whose code reads `source`; raises `ConfigError`."""
+    sources = {part.name: part for part in data_sets().values() if not part.source}
+    if source.kind not in sources:
+        raise ConfigError(f"data_source={source.kind}: allowed are {allowed(sorted(sources))}")
+    known = named_in_rows(source.name)
+    if known is not None and known[0].data_source != source.kind:
         raise ConfigError(
             f"dataset_name={source.name} is the name of another data set of this package: results on other "
             f"images need a name of their own"
         )
-    return import_module(_MODULES[source.kind])
+    return sources[source.kind]
 
 
-def describe(source: DataSource) -> DataFacts:
+def describe(source: "DataSource") -> DataFacts:
     """Sizes and identity of a data set, without reading its images; raises `ConfigError`."""
-    facts: DataFacts = _module(source).describe(source)
-    return facts
+    part = part_of_source(source)
+    if part.facts is None:
+        facts: DataFacts = part.load().describe(source)
+        return facts
+    if part.printed_side is None:
+        return part.facts
+    side = check_integer("image_size", source.image_size, 1)
+    return replace(part.facts, height=side, width=side)
 
 
-def prepare(source: DataSource, cache_dir: Path) -> None:
+def prepare(source: "DataSource", cache_dir: Path) -> None:
     """Makes `load` work in any process: downloads, checks, decodes, once; raises `ConfigError`."""
-    _module(source).prepare(source, cache_dir)
+    part_of_source(source).load().prepare(source, cache_dir)
 
 
-def load(source: DataSource, cache_dir: Path) -> ImageArrays:
+def load(source: "DataSource", cache_dir: Path) -> ImageArrays:
     """The images of a prepared data set."""
-    arrays: ImageArrays = _module(source).load(source, cache_dir)
+    arrays: ImageArrays = part_of_source(source).load().load(source, cache_dir)
     return arrays
 
 
-def load_files(source: DataSource) -> ImageFiles:
+def load_files(source: "DataSource") -> ImageFiles:
     """The image files of a data set whose facts say that it `has_files`; they need no preparation."""
-    files: ImageFiles = _module(source).load_files(source)
+    files: ImageFiles = part_of_source(source).load().load_files(source)
     return files

@@ -13,7 +13,7 @@ from sweep.config.checks import ConfigError, allowed
 from sweep.config.distorting import CIFAR_C, CORRUPTIONS, GENERATED, IMAGENET_C, SEVERITIES, Distortion
 from sweep.config.facts import DataFacts
 from sweep.data.arrays import Images, Labels
-from sweep.data.image_folder import EXTENSIONS
+from sweep.data.image_folder.dataset import EXTENSIONS
 from sweep.data.square import square
 
 SHOWN = 3  # names in an error

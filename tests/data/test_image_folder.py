@@ -10,7 +10,7 @@ from PIL import Image
 from sweep import data
 from sweep.config.checks import ConfigError
 from sweep.config.run import DataSource
-from sweep.data import image_folder
+from sweep.data.image_folder import dataset as image_folder
 from sweep.data.vision import torchvision
 
 SIDE = 6

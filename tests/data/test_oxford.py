@@ -1,6 +1,7 @@
 """Flowers-102 and Pets from small made-up folders in torchvision's layouts."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from scipy.io import savemat
 
 from sweep import data
 from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource
-from sweep.data import oxford
+from sweep.data.oxford import dataset as oxford
 from sweep.data.vision import torchvision
 
 NOWHERE = "http://127.0.0.1:1/"
@@ -22,6 +24,12 @@ Kind = str
 
 def source(folder: Path, kind: Kind = "flowers102", image_size: int | None = SIDE) -> DataSource:
     return DataSource(kind, f"{kind}_{image_size}", str(folder), image_size=image_size)
+
+
+def set_sizes(patch: pytest.MonkeyPatch, kind: Kind, train: int, test: int) -> None:
+    part = next(part for part in oxford.PARTS if part.name == kind)
+    facts = DataFacts(train, test, 3, SIDE, SIDE, 2)
+    patch.setattr(oxford, "PARTS", (replace(part, facts=facts),))
 
 
 def colour(number: int) -> tuple[int, int, int]:
@@ -48,7 +56,7 @@ def write_flowers(folder: Path, patch: pytest.MonkeyPatch) -> None:
     files = {"label": "imagelabels.mat", "setid": "setid.mat"}
     sums = {key: (name, hashlib.md5((base / name).read_bytes()).hexdigest()) for key, name in files.items()}
     patch.setattr(dataset, "_file_dict", dataset._file_dict | sums)
-    patch.setitem(oxford.SIZES, "flowers102", (4, 3, 102))
+    set_sizes(patch, "flowers102", 4, 3)
 
 
 def write_pets(folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -60,7 +68,7 @@ def write_pets(folder: Path, patch: pytest.MonkeyPatch) -> None:
         write_image(base / "images" / f"{name}.jpg", number)
     (base / "annotations" / "trainval.txt").write_text("Abyssinian_1 1 1 1\nbasset_hound_7 2 2 1\n")
     (base / "annotations" / "test.txt").write_text("Abyssinian_2 1 1 1\n")
-    patch.setitem(oxford.SIZES, "pets", (2, 1, 2))
+    set_sizes(patch, "pets", 2, 1)
 
 
 WRITE = {"flowers102": write_flowers, "pets": write_pets}
@@ -141,7 +149,7 @@ def test_images_that_are_missing_or_damaged(tmp_path: Path, monkeypatch: pytest.
     image.write_bytes(b"no image")
     with pytest.raises(ConfigError, match=r"cannot read an image of pets .*Abyssinian_2.jpg"):
         data.prepare(source(tmp_path, "pets"), tmp_path / "cache")
-    monkeypatch.setitem(oxford.SIZES, "pets", (2, 5, 2))
+    set_sizes(monkeypatch, "pets", 2, 5)
     with pytest.raises(ConfigError, match=": 1 images where pets has 5"):
         data.prepare(source(tmp_path, "pets"), tmp_path / "cache")
     assert not (tmp_path / "cache").exists() or not list((tmp_path / "cache").iterdir())

@@ -14,7 +14,7 @@ from PIL import Image
 from sweep import data
 from sweep.config.checks import ConfigError
 from sweep.config.run import DataSource
-from sweep.data import parquet_images
+from sweep.data.parquet_images import dataset as parquet_images
 
 FEATURES = {"img": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["cat", "dog", "owl"]}}
 

@@ -1,16 +1,11 @@
-"""scikit-learn's 1,797 handwritten digits, 8 x 8: real images that need no download."""
+"""The digits as arrays."""
 
 from pathlib import Path
 
 import numpy as np
 
-from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource
 from sweep.data.arrays import ImageArrays
-
-
-def describe(source: DataSource) -> DataFacts:
-    return DataFacts(train_size=1442, test_size=355, channels=1, height=8, width=8, classes=10)
 
 
 def prepare(source: DataSource, cache_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 through torchvision, downloaded where the network allows."""
+"""CIFAR as torchvision reads it."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,8 @@ from typing import Any
 import numpy as np
 
 from sweep.config.checks import ConfigError
-from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource
 from sweep.data.arrays import ImageArrays
-
-
-def describe(source: DataSource) -> DataFacts:
-    classes = {"cifar10": 10, "cifar100": 100}[source.kind]
-    return DataFacts(train_size=50_000, test_size=10_000, channels=3, height=32, width=32, classes=classes)
 
 
 def prepare(source: DataSource, cache_dir: Path) -> None:
@@ -40,4 +34,4 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 def _dataset_class(source: DataSource) -> Any:
     from sweep.data.vision import torchvision
 
-    return {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}[source.kind]
+    return getattr(torchvision.datasets, source.kind.upper())

@@ -1,4 +1,4 @@
-"""Image files in torchvision's ImageFolder layout, which is ImageNet's: train/<class>/*.jpg and val/<class>/*.jpg."""
+"""Folders of image files: listed, decoded, resized."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Any train/test pair of parquet files in the Hugging Face image layout (a struct column with encoded bytes)."""
+"""Images in parquet files: described, decoded, checked."""
 
 import hashlib
 import io

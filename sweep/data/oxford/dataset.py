@@ -1,4 +1,4 @@
-"""Oxford Flowers-102 and Oxford-IIIT Pets through torchvision, as square images of one size."""
+"""Flowers and Pets, resized once."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,27 +8,11 @@ from typing import Any
 import numpy as np
 
 from sweep.config.checks import ConfigError
-from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource
 from sweep.data import cache
 from sweep.data.arrays import ImageArrays, Images, Labels
+from sweep.data.oxford import PARTS, OxfordSet
 from sweep.data.square import side_of, square
-
-SIZES = {  # training images, test images, classes
-    "flowers102": (2040, 6149, 102),
-    "pets": (3680, 3669, 37),
-}
-# Training on Flowers' training and validation images together is the rule in transfer learning (Kornblith et al. 2019).
-SPLITS = {  # torchvision's, for training and for testing
-    "flowers102": (("train", "val"), ("test",)),
-    "pets": (("trainval",), ("test",)),
-}
-
-
-def describe(source: DataSource) -> DataFacts:
-    side = side_of(source)
-    train_size, test_size, classes = SIZES[source.kind]
-    return DataFacts(train_size, test_size, channels=3, height=side, width=side, classes=classes)
 
 
 def prepare(source: DataSource, cache_dir: Path) -> None:
@@ -45,18 +29,24 @@ def _cache(source: DataSource, cache_dir: Path) -> Path:
 
 
 def _read(source: DataSource) -> ImageArrays:
-    train_size, test_size, _ = SIZES[source.kind]
-    train, test = ([_torchvision_split(source, split) for split in splits] for splits in SPLITS[source.kind])
-    names = tuple(train[0].classes)
-    return ImageArrays(*_arrays(source, train, train_size), *_arrays(source, test, test_size), class_names=names)
+    part = _part(source)
+    assert part.facts is not None
+    train = [_torchvision_split(source, split) for split in part.train_splits]
+    test = [_torchvision_split(source, part.test_split)]
+    arrays = *_arrays(source, train, part.facts.train_size), *_arrays(source, test, part.facts.test_size)
+    return ImageArrays(*arrays, class_names=tuple(train[0].classes))
+
+
+def _part(source: DataSource) -> OxfordSet:
+    return next(part for part in PARTS if part.name == source.kind)
 
 
 def _torchvision_split(source: DataSource, split: str) -> Any:
     """torchvision's data set, which gives (image, label) with images (side, side, 3) uint8."""
     from sweep.data.vision import torchvision
 
-    datasets = {"flowers102": torchvision.datasets.Flowers102, "pets": torchvision.datasets.OxfordIIITPet}
-    dataset, resize = datasets[source.kind], partial(square, side=side_of(source))
+    dataset = getattr(torchvision.datasets, _part(source).torchvision)
+    resize = partial(square, side=side_of(source))
     try:
         return dataset(source.directory, split=split, transform=resize, download=True)
     except (OSError, RuntimeError) as error:

@@ -1,0 +1,67 @@
+"""What is known of a data set without its images. Nothing here imports torch: plans are made from it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sweep.config.facts import DataFacts
+from sweep.config.parts import Part, parts_of
+
+_SIZED = re.compile(r"(.+)_(\d+)")
+
+
+@dataclass(frozen=True)
+class DataSet(Part):
+    """Its code has `prepare(source, cache_dir)` and `load(source, cache_dir)`, `describe(source)` where it has no
+    `facts`, and `load_files(source)` where facts say that it has files: see `sweep.data`.
+
+    Rows call it by its name, followed, where images are brought to a size, by their side in pixels: imagenet_224.
+    """
+
+    key: ClassVar = "dataset"
+    room: ClassVar = "sweep.data"
+    entry_points: ClassVar = "qsweep.datasets"
+
+    source: str = ""  # data_source, where it is that of another data set; empty: its own name
+    facts: DataFacts | None = None  # where they are the same for every user
+    needs: str = ""  # what the user gives, in words
+    augmentation: str = "none"  # of training, where neither a file of conf/ nor the user says another
+    printed_side: int | None = None  # in papers, in pixels, of images that are brought to a size
+    corrupted: str = ""  # cifar-c or imagenet-c: whose published corrupted test images are of it
+
+    @property
+    def data_source(self) -> str:
+        return self.source or self.name
+
+
+def data_sets() -> Mapping[str, DataSet]:
+    return parts_of(DataSet)
+
+
+def named_in_rows(dataset: str) -> tuple[DataSet, int | None] | None:
+    """The data set that rows call `dataset`, and the side of its images in pixels if they have been brought to one.
+
+    None for a data set of the user's.
+    """
+    sized = _SIZED.fullmatch(dataset)
+    name, side = (sized[1], int(sized[2])) if sized else (dataset, None)
+    found = data_sets().get(name)
+    return None if found is None or (found.printed_side is None) != (side is None) else (found, side)
+
+
+def published_name(dataset: str) -> str | None:
+    """What papers call the data set that rows call `dataset`; None where they have none such, or of another size."""
+    found = named_in_rows(dataset)
+    if found is None or found[1] != found[0].printed_side or not found[0].printed:
+        return None
+    return found[0].printed[0]
+
+
+def printed_name(dataset: str) -> str:
+    """What tables call the data set that rows call `dataset`."""
+    found = named_in_rows(dataset)
+    if found is None or not found[0].printed:
+        return dataset
+    part, side = found
+    return part.printed[0] if side == part.printed_side else f"{part.printed[0]} at {side} x {side}"
