@@ -25,6 +25,7 @@ from sweep.config.run import RunConfig, evaluated_epochs
 from sweep.report.__main__ import report
 from sweep.report.contents import read_contents
 from sweep.results.rows import Store, curves_store, rows_store
+from sweep.results.select import Selection
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of
 
@@ -108,7 +109,7 @@ def main() -> None:
         folder = given.keep or Path(temporary)
         write_results(folder, given.runs, given.epochs)
         started = time.perf_counter()
-        text = report(read_contents(folder, "", {}))
+        text = report(read_contents(folder, Selection()), "benchmarks/report.py")
         print(f"{given.runs} runs: made in {time.perf_counter() - started:.1f} s, {len(text.encode()) / 1e6:.1f} MB")
         (folder / "report.html").write_text(text)
         times = zip(*(opening_s(folder / "report.html") for _ in range(given.repeats)), strict=True)

@@ -4,37 +4,21 @@ Works on the rows of a grid as on those of a search. With several objectives, th
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
-from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.arguments import Command, Key, Section, run_command
+from sweep.commands.keys import RESULTS_DIR, SELECTION, selection_of
 from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
-from sweep.results.select import narrow, planned_and_stored
+from sweep.results.select import selected_runs
 from sweep.search.options import DIRECTIONS, Objective, parse_objective
 from sweep.terminal import render
 
-ARGUMENTS = {"results_dir": "results", "sweep": "", "objective": "test_loss", "n": "10"}
 MIN_ROWS = 10  # a forest fitted to fewer says nothing
 SHOWN = ("train_loss", "test_loss", "gap", "test_acc")
-
-
-def main() -> None:
-    given = parse_arguments(sys.argv[1:], ARGUMENTS | dict.fromkeys(RUN_FIELDS, ""))
-    objectives = [_objective(text.strip()) for text in given["objective"].split(",")]
-    if not given["n"].isdigit() or not int(given["n"]):
-        raise ConfigError(f"n={given['n']}: a whole number from 1 up is needed")
-    runs = planned_and_stored(Path(given["results_dir"]), given["sweep"])
-    runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
-    finished = runs[runs["status"] == "finished"]
-    if finished.empty:
-        raise ConfigError(f"results_dir={given['results_dir']}: none of these {len(runs)} runs has finished")
-    axes = [name for name in RUN_FIELDS if finished[name].nunique() > 1]
-    print(_runs_table(best(finished, objectives), axes, objectives, int(given["n"])))
-    print(_importance_table(finished, axes, objectives))
 
 
 def _objective(text: str) -> Objective:
@@ -42,6 +26,33 @@ def _objective(text: str) -> Objective:
     if text.startswith(DIRECTIONS):
         return parse_objective(text)
     return parse_objective(f"{'maximize' if text.endswith('_acc') else 'minimize'} {text}")
+
+
+def _objectives(name: str, given: str) -> list[Objective]:
+    return [_objective(text.strip()) for text in given.split(",")]
+
+
+def _count(name: str, given: str) -> int:
+    if not given.isdigit() or not int(given):
+        raise ConfigError(f"{name}={given}: a whole number from 1 up is needed")
+    return int(given)
+
+
+OBJECTIVE = Key("objective", "columns, each alone or as `minimize COLUMN`, `maximize COLUMN`", _objectives, "test_loss")
+N = Key("n", "how many runs are shown", _count, "10")
+COMMAND = Command("sweep.best", __doc__, (Section("Options", (RESULTS_DIR, OBJECTIVE, N)), SELECTION))
+
+
+def main() -> None:
+    arguments = COMMAND.parse(sys.argv[1:])
+    results_dir, objectives = arguments[RESULTS_DIR], arguments[OBJECTIVE]
+    runs = selected_runs(results_dir, selection_of(arguments))
+    finished = runs[runs["status"] == "finished"]
+    if finished.empty:
+        raise ConfigError(f"results_dir={results_dir}: none of these {len(runs)} runs has finished")
+    axes = [name for name in RUN_FIELDS if finished[name].nunique() > 1]
+    print(_runs_table(best(finished, objectives), axes, objectives, arguments[N]))
+    print(_importance_table(finished, axes, objectives))
 
 
 def best(finished: pd.DataFrame, objectives: list[Objective]) -> pd.DataFrame:

@@ -1,17 +1,19 @@
 """`python -m sweep.cancel results_dir=DIR [sweep=ID]`: ends the SLURM tasks of a sweep; they save their checkpoints."""
 
 import sys
-from pathlib import Path
 
 from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
-from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.arguments import Command, Section, run_command
+from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
 
+COMMAND = Command("sweep.cancel", __doc__, (Section("Options", (RESULTS_DIR, SWEEP)),))
+
 
 def main() -> None:
-    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
-    for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"]):
+    arguments = COMMAND.parse(sys.argv[1:])
+    for sweep in find_sweeps(arguments[RESULTS_DIR], arguments[SWEEP]):
         ledger = sweep.ledger()
         live, unsure = ledger.open()
         try:

@@ -1,11 +1,14 @@
 """`python -m sweep.failures results_dir=DIR [sweep=ID]`: what failed, by cause, and what the failed runs share."""
 
+import sys
 from pathlib import Path
 
-from sweep.commands.cli import run_command
-from sweep.commands.observe import Sweep, describe_deaths, show_sweeps
+from sweep.commands.arguments import Command, Section, run_command
+from sweep.commands.keys import RESULTS_DIR, SWEEP
+from sweep.commands.observe import Sweep, describe_deaths, find_sweeps
 from sweep.results.clusters import clusters
 
+COMMAND = Command("sweep.failures", __doc__, (Section("Options", (RESULTS_DIR, SWEEP)),))
 SHOWN_RUNS = 5
 
 
@@ -28,7 +31,8 @@ def _logs(sweep: Sweep) -> dict[str, Path]:
 
 
 def main() -> None:
-    show_sweeps(describe)
+    arguments = COMMAND.parse(sys.argv[1:])
+    print("\n\n".join(describe(sweep) for sweep in find_sweeps(arguments[RESULTS_DIR], arguments[SWEEP])))
 
 
 if __name__ == "__main__":

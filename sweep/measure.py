@@ -2,16 +2,18 @@
 
 import sys
 
-from sweep.commands.cli import run_command
-from sweep.commands.command import Command
+from sweep.commands.arguments import Section, run_command
+from sweep.commands.composed import ComposedCommand, no_task, with_multirun
+from sweep.commands.keys import HYDRA, MEASURE_KEYS, SELECTION, SETTINGS, TRAINED_IMAGES
 from sweep.commands.measuring import MeasureSweeper
-from sweep.config.measuring import MEASURE_FIELDS
 
-COMMAND = Command("measure", MeasureSweeper, tuple(f"measure.{name}" for name in MEASURE_FIELDS))
+OPTIONS = Section("How they are measured; several values are an axis", MEASURE_KEYS)
+SECTIONS = (SELECTION, OPTIONS, TRAINED_IMAGES, SETTINGS, HYDRA)
+COMMAND = ComposedCommand("sweep.measure", __doc__, SECTIONS, "measure", (MeasureSweeper,))
 
 
 def main() -> None:
-    COMMAND.run(sys.argv[1:])
+    COMMAND.run(with_multirun(sys.argv[1:]), no_task)
 
 
 if __name__ == "__main__":

@@ -7,56 +7,57 @@ import json
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.table import Table
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
-from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.arguments import Arguments, Command, Key, Section, run_command, text
+from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
-from sweep.config.checks import ConfigError, allowed
+from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
 from sweep.results.clusters import clusters
 from sweep.results.hours import KINDS, device_kind, hours
-from sweep.terminal import duration, render
+from sweep.terminal import duration, render, shell_command
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
 LEFT = ("running", "waiting")
-FORMATS = ("terminal", "json")
 AXES = tuple(name for name in RUN_FIELDS if name not in ("bits", "data_sha256"))
 MOST_LEVELS = 12  # values of an axis that get a line each
 CLEAR = "\x1b[H\x1b[2J"
-ARGUMENTS = {"results_dir": "results", "sweep": "", "format": "terminal", "watch": "0"}
 
 
-def main() -> None:
-    given = parse_arguments(sys.argv[1:], ARGUMENTS)
-    if given["format"] not in FORMATS:
-        raise ConfigError(f"format={given['format']}: allowed are {allowed(FORMATS)}")
+def _seconds(name: str, given: str) -> float:
     try:
-        watch(given, _seconds(given["watch"]))
-    except KeyboardInterrupt:
-        if given["format"] == "terminal":  # after the ^C; a blank line is no JSON
-            print()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
+        seconds = float(given)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ConfigError(f"watch={text}: allowed are seconds between two looks, or 0 to look once")
+        raise ConfigError(f"{name}={given}: allowed are seconds between two looks, or 0 to look once")
     return seconds
 
 
-def watch(given: dict[str, str], every_s: float) -> None:
+FORMAT = Key("format", "for people or for scripts", text, "terminal", choices=("terminal", "json"))
+WATCH = Key("watch", "time between two looks, until no run is left; 0 looks once", _seconds, "0", unit="s")
+COMMAND = Command("sweep.status", __doc__, (Section("Options", (RESULTS_DIR, SWEEP, FORMAT, WATCH)),))
+
+
+def main() -> None:
+    arguments = COMMAND.parse(sys.argv[1:])
+    try:
+        watch(arguments, arguments[WATCH])
+    except KeyboardInterrupt:
+        if arguments[FORMAT] == "terminal":  # after the ^C; a blank line is no JSON
+            print()
+
+
+def watch(arguments: Arguments, every_s: float) -> None:
     """Shows the sweeps once or, with `every_s`, again and again until every run has ended."""
     while True:
-        found = [facts(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])]
-        if given["format"] == "json":
+        found = [facts(sweep) for sweep in find_sweeps(arguments[RESULTS_DIR], arguments[SWEEP])]
+        if arguments[FORMAT] == "json":
             print(json.dumps({"sweeps": found}, indent=None if every_s else 2), flush=True)
         else:
             moves = CLEAR if every_s and sys.stdout.isatty() else ""
@@ -141,7 +142,6 @@ def describe(sweep: Sweep) -> str:
 
 def text_of(found: dict[str, Any]) -> str:
     """`facts` for people."""
-    place = f"results_dir={found['results_dir']} sweep={found['sweep']}"
     lines = [f"sweep {found['sweep']} in {found['results_dir']}", _table(found)]
     if found["runs_per_hour"] is not None:
         left = duration(found["seconds_left"])
@@ -149,7 +149,8 @@ def text_of(found: dict[str, Any]) -> str:
     lines += [_hours_text(name, of) for name, of in found["hours"].items() if of["spent"]]
     lines += [f"{len(one['runs'])} x {one['error']}: {_shared(one['share'])}" for one in found["failures"]]
     if found["failures"]:
-        lines.append(f"{found['runs']['failed']} failed: python -m sweep.failures {place}")
+        again = shell_command("sweep.failures", results_dir=found["results_dir"], sweep=found["sweep"])
+        lines.append(f"{found['runs']['failed']} failed: {again}")
     if found["deaths"]:
         lines.append(describe_deaths(found["deaths"]))
     if found["slurm"]:

@@ -1,6 +1,7 @@
 """What is shown to a person."""
 
 import io
+import shlex
 import sys
 import time
 from types import TracebackType
@@ -18,6 +19,15 @@ def duration(seconds: float) -> str:
         if seconds < limit_s:
             return f"{seconds / unit_s:.{int(seconds / unit_s < 9.95)}f} {unit}"
     return f"{seconds / 86400:.0f} d"
+
+
+def shell_command(module: str, *words: str, **keys: object) -> str:
+    """What a person types to run `module` with these words and `KEY=VALUE`, quoted for the shell.
+
+    A key whose value is None or empty is left out.
+    """
+    values = [f"{key}={value}" for key, value in keys.items() if value not in (None, "")]
+    return shlex.join(["python", "-m", module, *words, *values])
 
 
 def render(table: Table) -> str:

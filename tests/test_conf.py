@@ -6,11 +6,11 @@ from sweep import PROJECT
 from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
 from sweep.distort import COMMAND as DISTORT
 from sweep.measure import COMMAND as MEASURE
-from sweep.run import KEYS
+from sweep.run import COMMAND as RUN
 
 
 def test_every_key_of_conf_is_read() -> None:
-    used = {*KEYS, *MEASURE.keys, *DISTORT.keys, "measure", "select", "defaults", "hydra", "table"}
+    used = {*RUN.keys, *MEASURE.keys, *DISTORT.keys, "measure", "select", "defaults", "hydra", "table"}
     for path in (PROJECT / "conf").glob("**/*.yaml"):
         if path.parent.name not in ("grid", "launcher", "sweeper"):
             assert set(yaml.safe_load(path.read_text())) <= used, path

@@ -20,6 +20,7 @@ from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
 from sweep.results.journal import STOPPED, JournalReader
 from sweep.results.paths import SweepDir
+from sweep.terminal import shell_command
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
@@ -247,11 +248,10 @@ class SlurmExecutor:
 
     def interrupt(self) -> str:
         results_dir = self._sweep_dir.results.path
+        status = shell_command("sweep.status", results_dir=results_dir)
+        cancel = shell_command("sweep.cancel", results_dir=results_dir, sweep=self._sweep_dir.sweep_id)
         kept = f"{len(self._submitted)} tasks stay in SLURM's queue"
-        return (
-            f"{kept}. The same command follows them again; `python -m sweep.status results_dir={results_dir}` shows "
-            f"them; `python -m sweep.cancel results_dir={results_dir} sweep={self._sweep_dir.sweep_id}` ends them."
-        )
+        return f"{kept}. The same command follows them again; `{status}` shows them; `{cancel}` ends them."
 
     def stop(self) -> None:
         try:

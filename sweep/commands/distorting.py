@@ -20,11 +20,10 @@ from sweep.plan.distorting import make_distort_plan
 from sweep.plan.plan import PlannedRun
 from sweep.results.paths import ResultsDir
 from sweep.results.provenance import code_fingerprint
-from sweep.terminal import Bar
+from sweep.terminal import Bar, shell_command
 from sweep.worker.hardware import cores
 
 AXES = ("corruption", "severity", "corruption_seed")
-OPTIONS = (*AXES, "corruption_dir")
 _EVALUATED = ("task_id", "run_id", "status", "code", "seconds", "device")
 
 
@@ -62,8 +61,8 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
     print(f"{len(trained.points)} runs on {len(distortions)} sets of corrupted images each; a run below is one on one")
     carry_out(with_kept_weights(plan, settings), settings, launcher, prepare=partial(_make_images, trained.facts))
     if not settings.dry_run:
-        print(f"tables: python -m sweep.tables table=4 results_dir={results_dir}  (or 5, 6, qreg1)")
-        print(f"figures: python -m sweep.figures figure=corruptions results_dir={results_dir}")
+        print("tables:", shell_command("sweep.tables", table=4, results_dir=results_dir), " (or 5, 6, qreg1)")
+        print("figures:", shell_command("sweep.figures", figure="corruptions", results_dir=results_dir))
 
 
 def _check_published(trained: Trained, distortions: Iterable[Distortion]) -> None:

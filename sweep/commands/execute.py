@@ -22,6 +22,7 @@ from sweep.results.compaction import compact_all
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import STORES, Store, stored
+from sweep.terminal import shell_command
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", "processes", *RUN_FIELDS)
@@ -53,12 +54,12 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
 
 def next_commands(plan: Plan, results_dir: Path) -> str:
     """How the results become a table."""
-    where = f"results_dir={results_dir} sweep={plan.sweep_id}"
+    where = {"results_dir": results_dir, "sweep": plan.sweep_id}
     if plan.study not in known_studies():
-        return f"table: python -m sweep.tables {where}"
+        return f"table: {shell_command('sweep.tables', **where)}"
     after = study_table_of(plan.study).after
-    first = [f"then: python -m sweep.{after} -m {where}"] if after else []
-    return "\n".join([*first, f"table: python -m sweep.tables study={plan.study} {where}"])
+    first = [f"then: {shell_command(f'sweep.{after}', '-m', **where)}"] if after else []
+    return "\n".join([*first, f"table: {shell_command('sweep.tables', study=plan.study, **where)}"])
 
 
 def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:

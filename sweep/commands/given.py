@@ -1,12 +1,11 @@
 """Which weights runs are given: finds the exact name of what was asked for, and refuses what cannot be used."""
 
-import shlex
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from sweep.commands.arguments import Argument
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
 from sweep.config.networks import SIZES, network_of, networks
@@ -15,10 +14,11 @@ from sweep.config.settings import Settings
 from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
+from sweep.terminal import shell_command
 from sweep.worker.given import FILE_OF, fetch_pretrained, given_path, sha256_of, teacher_run
 
 Values = Mapping[str, Any]
-NOT_ARGUMENTS = (f"++{TWIN}.", "hydra/sweeper=", "++hydra.sweeper.")  # of the command that trains twins
+OF_TWINS = f"{TWIN}."
 NOT_OF_TWINS = {
     "act_bits",
     "crops",
@@ -26,6 +26,8 @@ NOT_OF_TWINS = {
     "initial_weights",
     "teacher",
     "dry_run",
+    "hydra/sweeper",
+    "hydra.mode",
     *FILE_OF.values(),
     *DISTILLATION,
 }
@@ -37,8 +39,9 @@ TWIN_FIXED = {"bits": FULL_PRECISION, "act_bits": FULL_PRECISION, "initial_weigh
 class GivenWeights:
     """The weights that the runs of one sweep may be given."""
 
-    def __init__(self, settings: Settings, facts: Mapping[str, DataFacts]) -> None:
-        """`facts` by name of the data set."""
+    def __init__(self, settings: Settings, facts: Mapping[str, DataFacts], twin_command: str) -> None:
+        """`facts` by name of the data set; `twin_command` is what the user types to train missing twins."""
+        self._twin_command = twin_command
         self._settings, self._facts = settings, facts
         self._results_dir = Path(settings.results_dir)
         self._files: dict[str, str] = {}
@@ -77,7 +80,7 @@ class GivenWeights:
             row = "has a row but " if run_id in self._runs else ""
             raise ConfigError(
                 f"{TWIN}: run {run_id[:12]}, which is this one at full precision, {row}kept no weights in "
-                f"{ResultsDir(self._results_dir).weights_folder}. This trains such runs: {_twin_command()}"
+                f"{ResultsDir(self._results_dir).weights_folder}. This trains such runs: {self._twin_command}"
                 + (", into another results_dir, which these runs then share" if row else "")
             )
         return f"{RUN}:{run_id}"
@@ -156,11 +159,11 @@ def _pretrained(key: str, point: Values) -> str:
     return weights
 
 
-def _twin_command() -> str:
-    """The user's own, for the runs at full precision."""
-    prefix = NOT_ARGUMENTS[0]
-    twin = [argument.removeprefix(prefix) for argument in sys.argv[1:] if argument.startswith(prefix)]
-    twin = ["bits=32", *twin, "keep_weights=true"]
-    replaced = {argument.partition("=")[0] for argument in twin} | NOT_OF_TWINS
-    own = [a for a in sys.argv[1:] if not a.startswith(NOT_ARGUMENTS) and a.partition("=")[0] not in replaced]
-    return shlex.join(["python", "-m", "sweep.run", *own, *twin])
+def twin_command(words: Iterable[str], *flags: str) -> str:
+    """The user's own command, whose arguments Hydra recorded as `words`, for the runs at full precision."""
+    arguments = [Argument(word) for word in words]
+    own = {a.key.removeprefix(OF_TWINS): a.value for a in arguments if a.key.startswith(OF_TWINS)}
+    twin = {"bits": FULL_PRECISION, **own, "keep_weights": "true"}
+    left_out = NOT_OF_TWINS | twin.keys()
+    kept = [a.word for a in arguments if a.key not in left_out and not a.key.startswith((OF_TWINS, "hydra.sweeper."))]
+    return shell_command("sweep.run", *flags, *kept, **twin)

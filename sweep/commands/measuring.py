@@ -17,6 +17,7 @@ from sweep.config.run import FULL_PRECISION, STEP_SIZES, RunConfig, decodes_batc
 from sweep.plan.measuring import Measured, make_measure_plan
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import measure_config_of
+from sweep.terminal import shell_command
 
 PREFIX = "measure."
 _MEASURED = (
@@ -55,8 +56,8 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
     plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.worker_kind)
     carry_out(with_kept_weights(plan, settings), settings, launcher)
     if not settings.dry_run:
-        print(f"tables: python -m sweep.tables table=3 results_dir={results_dir}")
-        print(f"figures: python -m sweep.figures results_dir={results_dir}")
+        print("tables:", shell_command("sweep.tables", table=3, results_dir=results_dir))
+        print("figures:", shell_command("sweep.figures", results_dir=results_dir))
 
 
 def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> list[RunConfig]:

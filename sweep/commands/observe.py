@@ -1,8 +1,7 @@
 """What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
 
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq
 
 from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
-from sweep.commands.cli import parse_arguments
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
@@ -102,9 +100,3 @@ def describe_deaths(deaths: Mapping[str, int]) -> str:
     """`Sweep.deaths` as a line; empty for none."""
     causes = ", ".join(f"{count} {cause}" for cause, count in deaths.items())
     return f"workers that ended before their runs, and were tried again: {causes}" if causes else ""
-
-
-def show_sweeps(describe: Callable[[Sweep], str]) -> None:
-    """The command line of status and failures: prints what `describe` says of one sweep, or of all."""
-    given = parse_arguments(sys.argv[1:], {"results_dir": "results", "sweep": ""})
-    print("\n\n".join(describe(sweep) for sweep in find_sweeps(Path(given["results_dir"]), given["sweep"])))

@@ -10,6 +10,7 @@ from launchers.local import LocalLauncher
 from launchers.slurm import commands
 from launchers.slurm import launcher as slurm
 from sweep import PROJECT
+from sweep.commands.arguments import Argument
 from sweep.commands.sweeper import PlanSweeper
 
 CONF = str(PROJECT / "conf")
@@ -48,11 +49,11 @@ def with_default_launcher(argv: list[str]) -> list[str]:
             file=sys.stderr,  # standard output may be a configuration: --cfg job
         )
         return argv
-    is_override = ["=" in argument and not argument.startswith("-") for argument in argv]
+    is_override = [Argument(word).gives_value for word in argv]
     at = is_override.index(True) if any(is_override) else len(argv)  # Hydra wants all overrides in one place
     return [*argv[:at], "hydra/launcher=slurm", *argv[at:]]
 
 
-def chooses_launcher(argument: str) -> bool:
+def chooses_launcher(word: str) -> bool:
     """Whether it is an override of hydra/launcher in any of Hydra's forms; `hydra.launcher.KEY` only sets it up."""
-    return argument.lstrip("+~").partition("=")[0].strip() == "hydra/launcher"
+    return Argument(word).key == "hydra/launcher"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -18,8 +19,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from launchers.base import PlanLauncher
 from sweep.commands.execute import Point, describe_all, execute
-from sweep.commands.given import GivenWeights
+from sweep.commands.given import GivenWeights, twin_command
 from sweep.config.checks import ConfigError
+from sweep.config.facts import DataFacts
 from sweep.config.grid import AXES, GROUPS, Axis, composed_and_merged, expand, fixed_axis, parse_parts
 from sweep.config.run import SOURCE_KEYS, DataSource, make_run
 from sweep.config.settings import SETTING_KEYS, Settings, make_settings
@@ -55,6 +57,11 @@ def settings_of(values: Values) -> Settings:
     return make_settings(values, study=str(values["grid"]["name"]))
 
 
+def recorded(hydra_config: HydraConf) -> list[str]:
+    """The arguments of the command line, as Hydra took them."""
+    return [*hydra_config.overrides.task, *hydra_config.overrides.hydra]
+
+
 def make_launcher(config: DictConfig, task_function: TaskFunction) -> PlanLauncher:
     """The launcher of the group hydra/launcher; raises `ConfigError` where it is not one of ours."""
     launcher = Plugins.instance().instantiate_launcher(cast("HydraContext", None), task_function, config)
@@ -71,6 +78,9 @@ class PlanSweeper(Sweeper):
         self._master = config
         with errors_for_hydra():
             self._launcher = make_launcher(config, task_function)
+
+    def _weights(self, settings: Settings, facts: Mapping[str, DataFacts]) -> GivenWeights:
+        return GivenWeights(settings, facts, twin_command(recorded(self._master.hydra), "-m"))
 
     def _parse(self, arguments: list[str]) -> tuple[list[Override], list[Override], Values]:
         """All overrides, those with one value, and the configuration that these alone give."""
@@ -125,7 +135,7 @@ class GridSweeper(PlanSweeper):
         replaced, settings = command_line_axes(overrides), settings_of(first)
         parts = [self._part(fixed, axes | replaced) for axes in parse_parts(first["grid"])]
         facts = describe_all(source_of(base) for compositions, _ in parts for base in compositions)
-        weights = GivenWeights(settings, facts)
+        weights = self._weights(settings, facts)
         points = itertools.chain.from_iterable(_points(*part, facts, weights) for part in parts)
         execute(points, facts, settings, self._launcher)
 
@@ -168,12 +178,13 @@ def _points(
 
 
 @errors_for_hydra()
-def single_run(config: DictConfig, hydra_config: object, task_function: TaskFunction) -> None:
+def single_run(config: DictConfig, hydra_config: HydraConf, task_function: TaskFunction) -> None:
     """Trains the one run of a configuration that Hydra composed, by the same way as a sweep."""
     launcher = make_launcher(OmegaConf.create({"hydra": hydra_config}), task_function)
     values = values_of(config)
     source = source_of(values)
     facts = describe_all([source])
     settings = settings_of(values | {"grid": {"name": "single"}})
-    run = make_run(GivenWeights(settings, facts).named(values | {"data_sha256": facts[source.name].sha256}))
+    weights = GivenWeights(settings, facts, twin_command(recorded(hydra_config)))
+    run = make_run(weights.named(values | {"data_sha256": facts[source.name].sha256}))
     execute([(run, source)], facts, settings, launcher)

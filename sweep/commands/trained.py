@@ -1,12 +1,11 @@
 """Trained runs that other work is done with: which ones, where their images are, and the weights they kept."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from hydra.core.override_parser.types import Override
 
 from launchers.base import PlanLauncher
@@ -21,13 +20,8 @@ from sweep.plan.cost import worker_kind
 from sweep.plan.plan import Plan
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
-from sweep.results.select import narrow, planned_and_stored
+from sweep.results.select import Selection, make_selection, selected_runs
 
-SELECTORS = ("run_id", "sweep", *RUN_FIELDS)
-TRAINING_KEYS = (
-    "engine", "array_size", "gpu_memory_gb", "processes_per_run", "decode_workers", "checkpoint_seconds",
-    "keep_weights", "initial_weights_file", "teacher_file",
-)  # fmt: skip
 SHOWN = 5  # run ids in a message
 
 
@@ -57,7 +51,7 @@ def select_trained(
     """The finished runs that `values` select, less those that are not `suitable`; raises `ConfigError`."""
     given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
     settings = resolved(make_settings(given, study=study), launcher)
-    runs = suitable(finished_runs(Path(settings.results_dir), values["select"]))
+    runs = suitable(finished_runs(Path(settings.results_dir), make_selection(values["select"])))
     sources = {name: _source(name, values) for name in {run.dataset for run in runs}}
     facts = describe_all(sources.values())
     for run in runs:
@@ -74,13 +68,9 @@ def option_axes(overrides: Sequence[Override], is_axis: Callable[[str], bool], w
     return {override.get_key_element(): list(swept_values(override)) for override in swept}
 
 
-def finished_runs(results_dir: Path, select: Mapping[str, str]) -> list[RunConfig]:
+def finished_runs(results_dir: Path, selection: Selection) -> list[RunConfig]:
     """The finished runs of a selection; says which others are in it. Raises `ConfigError` where there is none."""
-    filters = {name: str(value) for name, value in select.items()}
-    runs = planned_and_stored(results_dir, filters.pop("sweep", ""))
-    if "run_id" in filters:
-        runs = _with_ids(runs, filters.pop("run_id"))
-    runs = narrow(runs, filters)
+    runs = selected_runs(results_dir, selection)
     for status, name in ((None, "not trained yet"), ("failed", "failed"), ("diverged", "diverged")):
         others = runs[runs["status"].isna() if status is None else runs["status"] == status]
         if len(others):
@@ -101,20 +91,6 @@ def those(runs: Sequence[RunConfig], fit: Callable[[RunConfig], bool], why: str)
     if others:
         print(f"left out: {named(others)}: {why}")
     return kept
-
-
-def _with_ids(runs: pd.DataFrame, given: str) -> pd.DataFrame:
-    """The runs with these comma-separated ids, which may be shortened; raises `ConfigError`."""
-    found = []
-    for prefix in given.split(","):
-        matching = runs[runs["run_id"].str.startswith(prefix)]
-        if not prefix or len(matching) != 1:
-            raise ConfigError(
-                f"run_id={prefix}: {len(matching) or 'no'} runs have it; give the column run_id of the rows, or "
-                f"enough of its first characters"
-            )
-        found.append(matching)
-    return pd.concat(found).drop_duplicates("run_id")
 
 
 def named(run_ids: Sequence[str]) -> str:

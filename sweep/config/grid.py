@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config.checks import ConfigError, allowed, did_you_mean
+from sweep.config.checks import ConfigError, allowed, no_such_key
 from sweep.config.run import RUN_FIELDS, check_value
 from sweep.config.transfer import TWIN
 
@@ -39,7 +39,7 @@ class Axis:
 def fixed_axis(name: str, values: Sequence[Any]) -> Axis:
     """An axis with the same values everywhere; raises `ConfigError` on a value that cannot be."""
     if name not in AXES:
-        raise ConfigError(f"{name} is not an axis{did_you_mean(name, AXES)}: allowed are {allowed(AXES)}")
+        raise no_such_key(f"axis {name}", name, {"Axes": AXES})
     return Axis(name, None, {OTHERWISE: _check(name, values)})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sweep.config.checks import ConfigError, allowed, check_choice, check_integer, check_number, did_you_mean
+from sweep.config.checks import ConfigError, check_choice, check_integer, check_number, no_such_key
 
 THRESHOLDS = ("drop", "error")
 PERTURBED = ("counted", "all")
@@ -159,7 +159,7 @@ def make_measure_config(values: Mapping[str, object]) -> MeasureConfig:
     """
     for name in values:
         if name not in MEASURE_FIELDS:
-            raise ConfigError(f"{name}: allowed are {allowed(MEASURE_FIELDS)}{did_you_mean(name, MEASURE_FIELDS)}")
+            raise no_such_key(name, name, {"Settings of a measurement": MEASURE_FIELDS})
     config = MeasureConfig(**{name: _PARSERS[name](name, value) for name, value in values.items()})
     if config.tolerance >= config.target:
         raise ConfigError(f"tolerance={config.tolerance}: must be below target={config.target}")

@@ -209,7 +209,13 @@ class DataSource:
 
 
 # Keys of conf/ that choose where data comes from or what is swept; they end in DataSource and the grid.
-SOURCE_KEYS = ("data_source", "dataset_name", "data_dir", "label_column", "image_size")
+SOURCE_KEYS = {
+    "data_source": "the loader, such as parquet_images; of trained runs null: their data set by its name",
+    "dataset_name": "what rows and tables call a data set of one's own files",
+    "data_dir": "where image files are, or are downloaded to",
+    "label_column": "of parquet images; null: the only ClassLabel of the metadata, or label",
+    "image_size": "side in pixels of the squares that images of many sizes become",
+}
 
 
 def _bits(name: str, value: object) -> int:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.commands.cli import parse_arguments, run_command
+from sweep.commands.arguments import Arguments, Command, Key, Section, run_command, text
+from sweep.commands.keys import DISTORTIONS, MEASUREMENTS, RESULTS_DIR, SELECTION, selection_of
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.measuring import FORMS
-from sweep.config.run import RUN_FIELDS
 from sweep.figures.corruptions import draw_corruptions
 from sweep.figures.drawing import save
 from sweep.figures.landscapes import draw_landscapes
@@ -19,60 +19,37 @@ from sweep.figures.ranking import MEASURES, rank
 from sweep.figures.scatter import draw_ranking, draw_scatter
 from sweep.figures.step_sizes import draw_step_sizes
 from sweep.results.rows import Store, distortions_store, measures_store
-from sweep.results.select import (
-    DISTORTION_KEYS,
-    MEASURE_KEYS,
-    narrow,
-    narrow_measures,
-    stored_distortions,
-    stored_measures,
-)
+from sweep.results.select import narrow_measures, stored_distortions, stored_measures
 from sweep.tables.flatness import MEASURE_SETTING
 from sweep.tables.generalization import SETTING
 from sweep.tables.sources import runs_of_tables
 
-ARGUMENTS = {"figure": "all", "results_dir": "results", "sweep": "", "output": ""}
+OUTPUT = Key("output", "a folder to write to; left out: figures in the results directory", text)
 
 
-def main() -> None:
-    given = parse_arguments(sys.argv[1:], ARGUMENTS | dict.fromkeys((*RUN_FIELDS, *MEASURE_KEYS, *DISTORTION_KEYS), ""))
-    names = [name for group in GROUPS for name in group.figures]
-    if given["figure"] not in ("all", *names):
-        raise ConfigError(f"figure={given['figure']}: allowed are {allowed(('all', *names))}")
-    folder = Path(given["output"] or Path(given["results_dir"]) / "figures")
-    for group in _wanted(given):
-        data = group.load(given)
-        for name, draw in group.figures.items():
-            if given["figure"] in ("all", name):
-                for path in _drawn(draw, data, folder, optional=given["figure"] == "all"):
-                    print(path)
-
-
-def _wanted(given: dict[str, str]) -> Sequence["Group"]:
+def _wanted(figure: str, results_dir: Path) -> Sequence["Group"]:
     """Of all figures, those that there are rows for; if there are none for any, the first, to say so."""
-    if given["figure"] != "all":
-        return [group for group in GROUPS if given["figure"] in group.figures]
-    return [group for group in GROUPS if group.store(Path(given["results_dir"])).path.exists()] or GROUPS[:1]
+    if figure != "all":
+        return [group for group in GROUPS if figure in group.figures]
+    return [group for group in GROUPS if group.store(results_dir).path.exists()] or GROUPS[:1]
 
 
-def selected_runs(given: dict[str, str]) -> pd.DataFrame:
-    runs = runs_of_tables(Path(given["results_dir"]), given["sweep"])
-    return narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
+def described_runs(arguments: Arguments) -> pd.DataFrame:
+    """The selected runs, with what they start and learn from described."""
+    selection = selection_of(arguments)
+    return selection.among(runs_of_tables(arguments[RESULTS_DIR], selection.sweep))
 
 
-def distorted_runs(given: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def distorted_runs(arguments: Arguments) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The runs, and what they gave on corrupted images."""
-    runs = selected_runs(given)
-    filters = {key: given[key] for key in DISTORTION_KEYS if given[key]}
-    return runs, stored_distortions(Path(given["results_dir"]), runs, filters)
+    runs = described_runs(arguments)
+    return runs, stored_distortions(arguments[RESULTS_DIR], runs, arguments.of(DISTORTIONS))
 
 
-def measured_runs(given: dict[str, str]) -> pd.DataFrame:
+def measured_runs(arguments: Arguments) -> pd.DataFrame:
     """One line per measured run, with its row and its measurement; raises `ConfigError` where settings are mixed."""
-    runs = selected_runs(given)
-    measures = narrow_measures(
-        stored_measures(Path(given["results_dir"])), runs, {k: given[k] for k in MEASURE_KEYS if given[k]}
-    )
+    runs = described_runs(arguments)
+    measures = narrow_measures(stored_measures(arguments[RESULTS_DIR]), runs, arguments.of(MEASUREMENTS))
     both = runs.merge(measures, on="run_id", suffixes=("", "_of_measure"))
     for name in (*SETTING, *MEASURE_SETTING, "measure_seed"):
         if both[name].nunique() > 1:
@@ -89,7 +66,7 @@ class Group:
     """Figures of the rows in one store."""
 
     store: Callable[[Path], Store]
-    load: Callable[[dict[str, str]], Any]
+    load: Callable[[Arguments], Any]
     figures: Mapping[str, Draw]
 
 
@@ -129,6 +106,22 @@ GROUPS = (
     Group(measures_store, measured_runs, {"1": _figure_1, "2": _figure_2, "ranking": _ranking}),
     Group(distortions_store, distorted_runs, {"corruptions": _corruptions}),
 )
+FIGURE = Key("figure", "which", text, "all", choices=("all", *(name for group in GROUPS for name in group.figures)))
+OPTIONS = Section("Options", (FIGURE, RESULTS_DIR, OUTPUT))
+COMMAND = Command("sweep.figures", __doc__, (OPTIONS, SELECTION, MEASUREMENTS, DISTORTIONS))
+
+
+def main() -> None:
+    arguments = COMMAND.parse(sys.argv[1:])
+    figure, results_dir = arguments[FIGURE], arguments[RESULTS_DIR]
+    folder = Path(arguments[OUTPUT] or results_dir / "figures")
+    for group in _wanted(figure, results_dir):
+        data = group.load(arguments)
+        for name, draw in group.figures.items():
+            if figure in ("all", name):
+                for path in _drawn(draw, data, folder, optional=figure == "all"):
+                    print(path)
+
 
 if __name__ == "__main__":
     run_command(main)

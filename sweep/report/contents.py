@@ -1,16 +1,14 @@
 """What a results directory holds for its report."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from sweep.config.checks import ConfigError
-from sweep.config.run import RUN_FIELDS
 from sweep.report.axes import Axis, find_axes, with_labels
 from sweep.results.rows import curves_store
-from sweep.results.select import finished_distortions, finished_measures, narrow, planned_and_stored
+from sweep.results.select import Selection, finished_distortions, finished_measures, planned_and_stored
 
 CURVE_METRICS = ("train_loss", "test_loss", "train_acc", "test_acc")
 
@@ -27,14 +25,14 @@ class Contents:
     distortions: pd.DataFrame
 
 
-def read_contents(results_dir: Path, sweep: str, filters: Mapping[str, str]) -> Contents:
+def read_contents(results_dir: Path, selection: Selection) -> Contents:
     """Raises `ConfigError` where there is no run to report."""
-    runs = planned_and_stored(results_dir, sweep)
+    runs = planned_and_stored(results_dir, selection.sweep)
     if runs.empty:
         raise ConfigError(
             f"results_dir={results_dir}: no run is planned or stored there; `python -m sweep.run` does it"
         )
-    runs = with_labels(narrow(runs, {name: filters[name] for name in RUN_FIELDS if filters.get(name)}))
+    runs = with_labels(selection.among(runs))
     runs = runs.sort_values(["pair", "bits", "act_bits", "quantization"], ascending=[True, False, False, True])
     measures, distortions = finished_measures(results_dir), finished_distortions(results_dir)
     of_runs = (

@@ -1,20 +1,61 @@
 """The runs that a table is about: what was planned and what is stored, narrowed by values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sweep.config.checks import ConfigError, allowed
-from sweep.config.measuring import MEASURE_FIELDS, UNLESS
+from sweep.config.measuring import UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan, study_of
 from sweep.results.rows import Store, distortions_store, measures_store, rows_store
+from sweep.terminal import shell_command
 
-DISTORTION_KEYS = ("corruption", "severity", "corruption_seed", "corruption_source")
-MEASURE_KEYS = tuple(f"measure.{name}" for name in MEASURE_FIELDS)  # as the command line has them
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the runs of a results directory: of one sweep, with these ids, with these values; what is empty is all.
+
+    `run_ids` may be shortened. `values` are texts by hyperparameter, several of one separated by commas.
+    """
+
+    sweep: str = ""
+    run_ids: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def among(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Those of `runs`, which are of the sweep; raises `ConfigError` where an id or a value is of none."""
+        return narrow(_with_ids(runs, self.run_ids) if self.run_ids else runs, self.values)
+
+
+def make_selection(texts: Mapping[str, object]) -> Selection:
+    """The selection of a command line: `run_id`, `sweep` and hyperparameters by name."""
+    values = {name: str(value) for name, value in texts.items()}
+    sweep, run_ids = values.pop("sweep", ""), values.pop("run_id", "")
+    return Selection(sweep, tuple(run_ids.split(",")) if run_ids else (), values)
+
+
+def selected_runs(results_dir: Path, selection: Selection) -> pd.DataFrame:
+    """The selected ones of `planned_and_stored`; raises `ConfigError`."""
+    return selection.among(planned_and_stored(results_dir, selection.sweep))
+
+
+def _with_ids(runs: pd.DataFrame, run_ids: Sequence[str]) -> pd.DataFrame:
+    """The runs with these ids, which may be shortened; raises `ConfigError`."""
+    found = []
+    for prefix in run_ids:
+        matching = runs[runs["run_id"].str.startswith(prefix)]
+        if not prefix or len(matching) != 1:
+            raise ConfigError(
+                f"run_id={prefix}: {len(matching) or 'no'} runs have it; give the column run_id of the rows, or "
+                f"enough of its first characters"
+            )
+        found.append(matching)
+    return pd.concat(found).drop_duplicates("run_id")
 
 
 def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> pd.DataFrame:
@@ -34,9 +75,8 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
     if study:
         plans = [path for path in plans if study_of(path) == study]
         if not plans:
-            raise ConfigError(
-                f"study={study}: no sweep of it in {results_dir}; `python -m sweep.run -m study={study}` trains it"
-            )
+            train = shell_command("sweep.run", "-m", study=study)
+            raise ConfigError(f"study={study}: no sweep of it in {results_dir}; `{train}` trains it")
     rows = store.read().to_pandas()
     columns = ["run_id", *RUN_FIELDS]
     planned = [read_plan(path).select(columns).to_pandas() for path in plans]

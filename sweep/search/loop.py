@@ -24,7 +24,7 @@ from sweep.search.pruning import Pruning, recorded_curves
 from sweep.search.space import Space
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, Recorded, TrialLog
-from sweep.terminal import duration
+from sweep.terminal import duration, shell_command
 
 Rows = Mapping[str, Mapping[str, Any]]  # by run id
 CHECKED_POINTS = 10_000  # of the space's corners: they are checked, and their costs averaged, in under a second
@@ -70,7 +70,7 @@ def search(problem: Problem, launcher: PlanLauncher) -> None:
     with execute.stopped_and_compacted(problem.results_dir), execute.only_launcher(problem.folder):
         searching.run()
     print(searching.outcome())
-    print(f"best runs: python -m sweep.best results_dir={problem.results_dir} sweep={problem.search_id}")
+    print("best runs:", shell_command("sweep.best", results_dir=problem.results_dir, sweep=problem.search_id))
     execute.exit_on_errors(searching.errors, rows_store(problem.results_dir))
 
 

@@ -6,10 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweep.config.checks import ConfigError, allowed, check_boolean, check_integer, did_you_mean
+from sweep.commands.arguments import Key, text
+from sweep.config.checks import ConfigError, allowed, check_boolean, check_integer, did_you_mean, no_such_key
 
-# Keys of conf/hydra/sweeper/optuna.yaml that the command line takes without a prefix.
-SEARCH_KEYS = ("n_trials", "objectives", "sampler", "pruner", "seed_from_rows")
+# Those of conf/hydra/sweeper/optuna.yaml.
+SEARCH_KEYS = (
+    Key("n_trials", "of the whole search: those of an earlier, stopped command count", text),
+    Key("objectives", "minimize or maximize a result column of the rows: [minimize test_loss,minimize gap]", text),
+    Key("sampler", "tpe, random, gp, nsgaii or cmaes; sampler.KEY is one of its options", text, takes_more=True),
+    Key("pruner", "none, median, halving or hyperband; pruner.KEY is one of its options", text, takes_more=True),
+    Key("seed_from_rows", "whether finished rows of results_dir in the space are learned from", text),
+)
 DIRECTIONS = ("minimize", "maximize")
 EVALUATED = ("train_loss", "test_loss", "gap", "train_acc", "test_acc")  # also known after every evaluated epoch
 METRICS = (*EVALUATED, *(f"last_{name}" for name in EVALUATED), "parameters", "seconds")
@@ -87,7 +94,7 @@ class SearchOptions:
 
 
 def make_options(values: Mapping[str, Any]) -> SearchOptions:
-    """The options of `values`, which name every key of `SEARCH_KEYS`; raises `ConfigError`."""
+    """The options of `values`, which have every one of `SEARCH_KEYS`; raises `ConfigError`."""
     sampler = dict(values["sampler"])
     seed = check_integer("sampler.seed", sampler.pop("seed", 0), 0, 2**31 - 1)
     options = SearchOptions(
@@ -120,10 +127,9 @@ def _method(kind: str, given: Mapping[str, Any], known: Mapping[str, Sequence[st
         raise ConfigError(f"{kind}={name}: allowed are {allowed(known)}{did_you_mean(name, known)}")
     for key, value in options.items():
         if key not in known[name]:
-            raise ConfigError(
-                f"{kind}.{key}={value}: {kind} {name} has no such option{did_you_mean(key, known[name])}: "
-                f"allowed are {allowed((*known[name], *(['seed'] if kind == 'sampler' else []))) or 'none'}"
-            )
+            keys = [*known[name], *(["seed"] if kind == "sampler" else [])]
+            listed = {f"Of {kind}={name}": [f"{kind}.{key}" for key in keys]}
+            raise no_such_key(f"{kind}.{key}={value}", f"{kind}.{key}", listed)
         if not isinstance(value, bool | int | float):
             raise ConfigError(f"{kind}.{key}={value}: a number, true or false is needed")
     return Method(name, options)

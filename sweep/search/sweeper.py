@@ -7,7 +7,6 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from omegaconf import OmegaConf
 
 from sweep.commands.execute import describe_all
-from sweep.commands.given import GivenWeights
 from sweep.commands.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
 from sweep.config.checks import ConfigError
 from sweep.config.grid import AXES, Axis, composed_and_merged, parse_axes
@@ -44,7 +43,7 @@ class OptunaSweeper(PlanSweeper):
         }
         settings = settings_of(first)
         space = Space(
-            tuple(composed), tuple(merged), tuple(intervals.values()), bases, GivenWeights(settings, facts).named
+            tuple(composed), tuple(merged), tuple(intervals.values()), bases, self._weights(settings, facts).named
         )
         search(Problem(space, options, settings, sources, facts), self._launcher)
 

@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.commands.cli import parse_arguments, run_command
-from sweep.config.checks import ConfigError, allowed
-from sweep.config.run import RUN_FIELDS
+from sweep.commands.arguments import Arguments, Command, Key, Section, run_command, text
+from sweep.commands.keys import DISTORTIONS, MEASUREMENTS, RESULTS_DIR, SELECTION, selection_of
+from sweep.config.checks import ConfigError
 from sweep.config.studies import study_table_of
-from sweep.results.select import (
-    DISTORTION_KEYS,
-    MEASURE_KEYS,
-    narrow,
-    narrow_measures,
-    stored_distortions,
-    stored_measures,
-    with_measures,
-)
+from sweep.results.select import narrow_measures, stored_distortions, stored_measures, with_measures
 from sweep.tables import display, distortion_display, studies_display
 from sweep.tables.distortions import distortion_table, error_improvement_table
 from sweep.tables.flatness import METRICS, flatness_table
@@ -38,20 +30,20 @@ from sweep.tables.published import (
 from sweep.tables.sources import runs_of_tables
 from sweep.tables.studies import study_table
 
-FORMATS = (*STYLES, "csv", "parquet")
-TABLES = ("1", *METRICS, "4", "5", "6", "qreg1")
-ARGUMENTS = {"table": "1", "study": "", "results_dir": "results", "sweep": "", "format": "terminal", "output": ""}
+TABLE = Key("table", "a table of QGen, or QReg's Table 1", text, "1", choices=("1", *METRICS, "4", "5", "6", "qreg1"))
+STUDY = Key("study", "a study whose table it is, in place of `table`", text)
+FORMAT = Key("format", "of the table", text, "terminal", choices=(*STYLES, "csv", "parquet"))
+OUTPUT = Key("output", "a file to write; left out: the terminal", text)
+OPTIONS = Section("Options", (TABLE, STUDY, RESULTS_DIR, FORMAT, OUTPUT))
+COMMAND = Command("sweep.tables", __doc__, (OPTIONS, SELECTION, MEASUREMENTS, DISTORTIONS))
 
 
 def main() -> None:
-    given = parse_arguments(sys.argv[1:], ARGUMENTS | dict.fromkeys((*RUN_FIELDS, *MEASURE_KEYS, *DISTORTION_KEYS), ""))
-    style, output = given["format"], given["output"]
-    for name, value, choices in (("format", style, FORMATS), ("table", given["table"], TABLES)):
-        if value not in choices:
-            raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}")
+    arguments = COMMAND.parse(sys.argv[1:])
+    style, output = arguments[FORMAT], arguments[OUTPUT]
     if style == "parquet" and not output:
         raise ConfigError("format=parquet needs output=FILE")
-    table, text_formats = _table(given)
+    table, text_formats = _table(arguments)
     if style == "parquet":
         write_parquet(table, Path(output))
     elif output:
@@ -63,31 +55,29 @@ def main() -> None:
 Table = tuple[pd.DataFrame, Mapping[str, Callable[[pd.DataFrame], str]]]
 
 
-def _table(given: dict[str, str]) -> Table:
+def _table(arguments: Arguments) -> Table:
     """The table and how it is written as text."""
-    results_dir, number, study = Path(given["results_dir"]), given["table"], given["study"]
+    results_dir, number, study = arguments[RESULTS_DIR], arguments[TABLE], arguments[STUDY]
     spec = study_table_of(study) if study else None
-    runs = runs_of_tables(results_dir, given["sweep"], study)
-    runs = narrow(runs, {name: given[name] for name in RUN_FIELDS if given[name]})
+    selection = selection_of(arguments)
+    runs = selection.among(runs_of_tables(results_dir, selection.sweep, study))
     if spec and not spec.number:
         runs = with_measures(runs, results_dir, [metric.column for metric in spec.metrics])
         return study_table(runs, spec), studies_display.study_formats(spec)
     number = spec.number if spec else number
     if number == "1":
         return add_published(generalization_table(runs)), display.TEXT_FORMATS
-    return _flatness(runs, given, number) if number in METRICS else _distortions(runs, given, number)
+    return _flatness(runs, arguments, number) if number in METRICS else _distortions(runs, arguments, number)
 
 
-def _flatness(runs: pd.DataFrame, given: dict[str, str], number: str) -> Table:
-    filters = {key: given[key] for key in MEASURE_KEYS if given[key]}
-    measures = narrow_measures(stored_measures(Path(given["results_dir"])), runs, filters)
+def _flatness(runs: pd.DataFrame, arguments: Arguments, number: str) -> Table:
+    measures = narrow_measures(stored_measures(arguments[RESULTS_DIR]), runs, arguments.of(MEASUREMENTS))
     table = flatness_table(runs, measures, METRICS[number])
     return add_published_flatness(table, int(number), METRICS[number]), flatness_formats(METRICS[number])
 
 
-def _distortions(runs: pd.DataFrame, given: dict[str, str], number: str) -> Table:
-    filters = {key: given[key] for key in DISTORTION_KEYS if given[key]}
-    distortions = stored_distortions(Path(given["results_dir"]), runs, filters)
+def _distortions(runs: pd.DataFrame, arguments: Arguments, number: str) -> Table:
+    distortions = stored_distortions(arguments[RESULTS_DIR], runs, arguments.of(DISTORTIONS))
     if number == "qreg1":
         table = add_published_improvement(error_improvement_table(runs, distortions))
         return table, distortion_display.IMPROVEMENTS

@@ -80,7 +80,7 @@ def test_the_command(tmp_path: Path) -> None:
         (3, {}, ["objective=loss"], "objective 'minimize loss': `minimize COLUMN` or `maximize COLUMN` is needed"),
         (3, {}, ["n=0"], "n=0: a whole number from 1 up is needed"),
         (3, {}, ["lr=7"], "lr=7: no run has it; there are"),
-        (3, {}, ["nn=7"], "nn=7: not an argument; did you mean n?"),
+        (3, {}, ["nn=7"], "nn=7: there is no such key; did you mean n? Options: results_dir, objective, n."),
         (0, {}, [], "no rows there"),
     ],
 )

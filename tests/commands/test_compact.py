@@ -196,5 +196,5 @@ def test_the_command(store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     with pytest.raises(ConfigError, match="results_dir=/nowhere: no rows there"):
         compact_command()
     monkeypatch.setattr("sys.argv", ["compact", "result_dir=x"])
-    with pytest.raises(ConfigError, match="result_dir=x: not an argument; did you mean results_dir"):
+    with pytest.raises(ConfigError, match="result_dir=x: there is no such key; did you mean results_dir"):
         compact_command()

@@ -19,6 +19,7 @@ from sweep.data.arrays import ImageArrays
 from sweep.data.resized import central_crop
 from sweep.distort import COMMAND
 from sweep.failures import describe as describe_failures
+from sweep.results.select import Selection
 from sweep.status import describe as describe_status
 from tests.commands.test_run import SMALL
 from tests.data.files_of import SIDE, write_photographs
@@ -91,7 +92,7 @@ def test_asking_for_more_evaluates_only_the_missing(results: Path, distort, caps
 
 def test_a_network_that_cannot_be_read_fails_alone(results: Path, distort, capsys: pytest.CaptureFixture[str]) -> None:
     """Its tasks are among those that share their images with others."""
-    weights = results / "weights" / f"{finished_runs(results, {'bits': '2'})[0].run_id}.pt"
+    weights = results / "weights" / f"{finished_runs(results, Selection(values={'bits': '2'}))[0].run_id}.pt"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:1000])
     with pytest.raises(SystemExit):
@@ -178,5 +179,5 @@ def test_runs_on_images_decoded_per_batch(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_misspelt_keys() -> None:
     with pytest.raises(ConfigError, match=re.escape("severty=1: there is no such key; did you mean severity?")):
-        COMMAND.hydra_argument("severty=1")
-    assert COMMAND.hydra_argument("seed=0,1") == "+select.seed='0,1'"
+        COMMAND.for_hydra(["severty=1"])
+    assert COMMAND.for_hydra(["seed=0,1", "-m"]) == ["+select.seed='0,1'", "-m"]

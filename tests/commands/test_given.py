@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
-from sweep.commands.given import GivenWeights
+from sweep.commands.given import GivenWeights, twin_command
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import RunConfig, make_run
 from sweep.config.settings import Settings
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import rows_store
-from sweep.run import check_keys, full_key
+from sweep.run import COMMAND
 from sweep.training.given import shapes_of
 from sweep.worker.given import fetch_pretrained, given_path, pretrained_path, teacher_run
 from tests.commands.test_run import SMALL, run
@@ -29,6 +28,10 @@ FACTS = {
     "birds": DataFacts(1000, 100, 3, 32, 32, 10),
     "other": DataFacts(1442, 355, 1, 8, 8, 10),
 }
+RECORDED = [
+    "lr=0.1", "seed=4", "bits=2,4", "initial_weights=full_precision", "crops=2", "++full_precision.epochs=7",
+    "hydra/launcher=slurm", "hydra/sweeper=optuna", "++hydra.sweeper.n_trials=3", "hydra.mode=MULTIRUN",
+]  # fmt: skip
 POINT = TINY | {"initial_weights": "random", "teacher": "none", "teacher_model": ""}
 
 
@@ -43,7 +46,7 @@ def keep(results_dir: Path, run: RunConfig, has_row: bool = True, classes: int =
 
 
 def named(results_dir: Path, point: dict[str, Any], **settings: Any) -> RunConfig:
-    given = GivenWeights(Settings(results_dir=str(results_dir), **settings), FACTS)
+    given = GivenWeights(Settings(results_dir=str(results_dir), **settings), FACTS, twin_command(RECORDED, "-m"))
     return make_run(given.named(POINT | point))
 
 
@@ -150,7 +153,7 @@ ELSEWHERE = tiny_run(bits=32, dataset="other")
         (
             {"initial_weights": "full_precision", "seed": 4},
             r"run \w{12}, which is this one at full precision, kept no weights in .*/weights. This trains such runs: "
-            r"python -m sweep.run -m lr=0.1 seed=4 bits=32 epochs=7 keep_weights=true",
+            r"python -m sweep.run -m lr=0.1 seed=4 hydra/launcher=slurm bits=32 epochs=7 keep_weights=true",
         ),
         ({"initial_weights": "file"}, r"initial_weights=file needs a value: give initial_weights_file=..."),
         ({"teacher": "file"}, r"teacher_file=/nowhere/t.pt: there is no such file"),
@@ -165,12 +168,7 @@ ELSEWHERE = tiny_run(bits=32, dataset="other")
         ({"teacher": f"run:{ELSEWHERE.run_id}"}, r"teacher=run:\w{12} was trained on other, and does not know digits"),
     ],
 )
-def test_what_cannot_be_given(
-    point: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arguments = ["sweep.run", "-m", "lr=0.1", "seed=4", "bits=2,4", "initial_weights=full_precision", "crops=2"]
-    arguments += ["hydra/sweeper=optuna", "++hydra.sweeper.n_trials=3"]
-    monkeypatch.setattr(sys, "argv", [*arguments, "++full_precision.epochs=7"])
+def test_what_cannot_be_given(point: dict[str, Any], message: str, tmp_path: Path) -> None:
     for each in (KEPT, WIDE, ELSEWHERE):
         keep(tmp_path, each)
     rows_store(tmp_path).write(BARE.run_id, [row_of(BARE)])
@@ -193,19 +191,22 @@ def test_a_teacher_without_its_row_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("full_precision.lrr=1", r"full_precision.lrr=1: lrr is no value of a full-precision run; allowed are dataset"),
-        ("full_precision.bits=4", r"bits is no value of a full-precision run"),
+        (
+            "full_precision.lrr=1",
+            r"full_precision.lrr=1: there is no such key; did you mean full_precision.lr\? Values of full-precision "
+            r"runs: full_precision.dataset, ",
+        ),
+        ("full_precision.bits=4", r"full_precision.bits=4: there is no such key"),
         ("full_precision.lr=1,2", r"full_precision.lr=1,2: one value is needed"),
     ],
 )
 def test_impossible_values_of_full_precision_runs(argument: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_keys([argument])
+        COMMAND.for_hydra([argument])
 
 
 def test_values_of_full_precision_runs_reach_hydra() -> None:
-    check_keys(["full_precision.milestones=[1,2]"])
-    assert full_key("full_precision.lr=0.5") == "++full_precision.lr=0.5"
+    assert COMMAND.for_hydra(["full_precision.milestones=[1,2]"]) == ["++full_precision.milestones=[1,2]"]
 
 
 GRID = ["-m", *SMALL, "base_width=4", "optimizer=sgd", "weight_decay=0", "lr=0.1"]

@@ -24,6 +24,7 @@ from sweep.measure import COMMAND
 from sweep.plan.measuring import Measured, make_measure_plan
 from sweep.plan.measuring_cost import operations_s
 from sweep.results.rows import measure_config_of, measures_store, rows_store
+from sweep.results.select import Selection, make_selection
 from sweep.status import describe as describe_status
 from tests.commands.test_run import SMALL, run, wait_for, worker_pids
 from tests.conftest import DIGITS, tiny_run
@@ -187,14 +188,14 @@ def test_weights_that_cannot_be_read_make_a_failed_row_that_is_tried_again(resul
 )
 def test_selections_of_nothing(select: dict[str, str], message: str, trained: Path) -> None:
     with pytest.raises(ConfigError, match=message):
-        finished_runs(trained, select)
+        finished_runs(trained, make_selection(select))
 
 
 def test_runs_by_value_and_by_shortened_id(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert {run.bits for run in finished_runs(trained, {"bits": "2,4"})} == {2, 4}
+    assert {run.bits for run in finished_runs(trained, make_selection({"bits": "2,4"}))} == {2, 4}
     assert capsys.readouterr().out.count("left out: 2 runs (") == 1
-    (run,) = finished_runs(trained, {"bits": "32", "lr": "0.10"})
-    assert finished_runs(trained, {"run_id": run.run_id[:12]}) == [run]
+    (run,) = finished_runs(trained, make_selection({"bits": "32", "lr": "0.10"}))
+    assert finished_runs(trained, make_selection({"run_id": run.run_id[:12]})) == [run]
 
 
 def test_runs_that_the_measures_are_not_defined_for_are_named(
@@ -204,9 +205,9 @@ def test_runs_that_the_measures_are_not_defined_for_are_named(
     known, other = tiny_run(quantizer="dorefa", act_bits=32), tiny_run(model="deit_t")
     rows_store(tmp_path).write(other.run_id, [row_of(other)])
     with pytest.raises(ConfigError, match="measured are networks without fused attention"):
-        measurable(finished_runs(tmp_path, {}), [MeasureConfig()])
+        measurable(finished_runs(tmp_path, Selection()), [MeasureConfig()])
     rows_store(tmp_path).write(known.run_id, [row_of(known)])
-    assert measurable(finished_runs(tmp_path, {}), [MeasureConfig()]) == [known]
+    assert measurable(finished_runs(tmp_path, Selection()), [MeasureConfig()]) == [known]
     assert "left out: 1 run (" in capsys.readouterr().out
 
 
@@ -224,7 +225,10 @@ def test_latent_weights_need_step_sizes_to_be_quantized_anew() -> None:
 
 
 def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings, points = Settings(results_dir=str(trained)), [(run, DIGITS) for run in finished_runs(trained, {})]
+    settings, points = (
+        Settings(results_dir=str(trained)),
+        [(run, DIGITS) for run in finished_runs(trained, Selection())],
+    )
     facts = describe_all([DIGITS])
     without = next(run for run, _ in points if run.bits == 4)
     plan = make_measure_plan(points, [MeasureConfig()], facts, [], "today", "cpu")
@@ -245,7 +249,7 @@ def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFix
 )
 def test_misspelt_keys(argument: str, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
-        COMMAND.hydra_argument(argument)
+        COMMAND.for_hydra([argument])
 
 
 @pytest.mark.parametrize(

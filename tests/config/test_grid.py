@@ -25,7 +25,7 @@ def test_an_axis_may_depend_on_a_fixed_value() -> None:
 @pytest.mark.parametrize(
     ("axes", "message"),
     [
-        ({"lrr": [1]}, "lrr is not an axis; did you mean lr"),
+        ({"lrr": [1]}, "axis lrr: there is no such key; did you mean lr"),
         ({"lr": []}, r"axis lr=\[\]: a list of one or more values is needed"),
         ({"lr": 0.1}, r"axis lr=0.1: a list"),
         ({"lr": "fast"}, r"axis lr=fast: a list"),
@@ -33,7 +33,7 @@ def test_an_axis_may_depend_on_a_fixed_value() -> None:
         ({"lr": {"by": "weather", "wet": [1]}}, "axis lr: `by: weather` must name one of"),
         ({"lr": {"by": "lr", "wet": [1]}}, "axis lr: `by: lr` must name one of"),
         ({"lr": {"by": "optimizer", "sgd": [-1]}}, "lr=-1: allowed is a number above 0"),
-        ({"data_sha256": ["x"]}, "data_sha256 is not an axis"),
+        ({"data_sha256": ["x"]}, "axis data_sha256: there is no such key"),
     ],
 )
 def test_impossible_axes(axes: dict[str, object], message: str) -> None:

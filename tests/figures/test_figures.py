@@ -9,14 +9,12 @@ import pytest
 
 from sweep.config.checks import ConfigError
 from sweep.config.measuring import MeasureConfig
-from sweep.config.run import RUN_FIELDS
-from sweep.figures.__main__ import main, measured_runs
+from sweep.figures.__main__ import COMMAND, main, measured_runs
 from sweep.figures.landscapes import draw_landscapes
 from sweep.figures.ranking import MEASURES, rank
 from sweep.figures.scatter import draw_ranking, draw_scatter
 from sweep.figures.step_sizes import draw_step_sizes
 from sweep.results.rows import measures_store, rows_store
-from sweep.results.select import MEASURE_KEYS
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of
@@ -45,7 +43,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def runs_of(results: Path) -> pd.DataFrame:
-    return measured_runs({"results_dir": str(results), "sweep": ""} | dict.fromkeys((*RUN_FIELDS, *MEASURE_KEYS), ""))
+    return measured_runs(COMMAND.parse([f"results_dir={results}"]))
 
 
 def test_step_sizes_are_those_of_the_quantized_runs(results: Path) -> None:

@@ -8,6 +8,7 @@ from sweep.config.run import RunConfig
 from sweep.report.contents import Contents, read_contents
 from sweep.results.rows import curves_store, distortions_store, measures_store, rows_store
 from sweep.results.schema import DISTORTIONS
+from sweep.results.select import Selection
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import START, row_of
@@ -79,4 +80,4 @@ def full_results(results_dir: Path) -> list[RunConfig]:
 
 
 def contents_of(results_dir: Path, **filters: str) -> Contents:
-    return read_contents(results_dir, "", filters)
+    return read_contents(results_dir, Selection(values=filters))

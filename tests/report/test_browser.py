@@ -21,7 +21,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
     full_results(folder)
     path = folder / "report.html"
-    path.write_text(report(contents_of(folder)))
+    path.write_text(report(contents_of(folder), "the command"))
     return path
 
 

@@ -24,7 +24,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(results: Path) -> str:
-    return report(contents_of(results), title="A & B")
+    return report(contents_of(results), "python -m sweep.report", title="A & B")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_the_command(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr("sys.argv", ["report", f"results_dir={results}", f"output={output}", "bits=32", "title=T"])
     main()
     assert re.fullmatch(rf"{output}: 4 runs, \d\.\d MB\n", capsys.readouterr().out)
-    assert "sweep.report results_dir=" in output.read_text()
+    assert f"by: python -m sweep.report results_dir={results} output={output} bits=32 title=T" in output.read_text()
     monkeypatch.setattr("sys.argv", ["report", f"results_dir={results}", "bit=2"])
     with pytest.raises(ConfigError, match="did you mean bits"):
         main()

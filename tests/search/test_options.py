@@ -37,13 +37,16 @@ def test_defaults_make_options() -> None:
         ({"sampler": {"name": "tpee"}}, "sampler=tpee: allowed are tpe, random, gp, nsgaii, cmaes; did you mean tpe?"),
         (
             {"sampler": {"name": "tpe", "n_startup": 3}},
-            "sampler tpe has no such option; did you mean n_startup_trials?",
+            "there is no such key; did you mean sampler.n_startup_trials?",
         ),
-        ({"sampler": {"name": "random", "x": 3}}, "sampler random has no such option: allowed are seed"),
+        (
+            {"sampler": {"name": "random", "x": 3}},
+            "sampler.x=3: there is no such key; did you mean sampler.seed? Of sampler=random: sampler.seed.",
+        ),
         ({"sampler": {"name": "tpe", "seed": -1}}, "sampler.seed=-1: allowed is a whole number from 0"),
         ({"sampler": {"name": "tpe", "multivariate": "a"}}, "sampler.multivariate=a: a number, true or false"),
         ({"pruner": {"name": "medan"}}, "pruner=medan: allowed are none, median, halving, hyperband"),
-        ({"pruner": {"name": "none", "x": 1}}, "pruner none has no such option: allowed are none"),
+        ({"pruner": {"name": "none", "x": 1}}, "pruner.x=1: there is no such key. Of pruner=none: none."),
         (
             {"pruner": {"name": "median"}, "objectives": ["minimize gap", "minimize test_loss"]},
             "pruner=median: pruning needs one objective; say pruner=none",

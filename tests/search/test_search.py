@@ -177,7 +177,10 @@ def test_a_grid_imports_no_optuna() -> None:
         (["n_trials=0"], "n_trials=0: allowed is a whole number from 1 up"),
         (["n_trial=3"], "n_trial=3: there is no such key"),
         (["sampler=tpee"], "sampler=tpee: allowed are tpe, random, gp, nsgaii, cmaes; did you mean tpe?"),
-        (["sampler.n_startup=3"], "sampler tpe has no such option; did you mean n_startup_trials?"),
+        (
+            ["sampler.n_startup=3"],
+            "there is no such key; did you mean sampler.n_startup_trials? Of sampler=tpe: sampler.n_startup_trials, ",
+        ),
         (["objectives=[minimize loss]"], "objective 'minimize loss': `minimize COLUMN`"),
         (["pruner=median", "objectives=[minimize gap,minimize test_loss]"], "pruning needs one objective"),
         (["pruner=halving", "pruner.reduction_factor=1"], "pruner=halving, pruner.reduction_factor=1"),

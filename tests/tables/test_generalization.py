@@ -225,7 +225,7 @@ def test_one_sweep_of_several(results: Path) -> None:
         (["format=pdf"], "format=pdf: allowed are terminal, markdown, latex, html, csv, parquet"),
         (["format=parquet"], "format=parquet needs output=FILE"),
         (["results_dir=/nowhere"], "results_dir=/nowhere: no rows there; `python -m sweep.run` writes them"),
-        (["widht=3"], "widht=3: not an argument; did you mean width"),
+        (["widht=3"], "widht=3: there is no such key; did you mean width"),
         (["bits=3"], "bits=3: no run has it; there are 2, 4, 32"),
         (["sweep=abc"], "sweep=abc: no such sweep"),
     ],
