@@ -22,7 +22,8 @@ from benchmarks.engines.ours import train_plain
 from benchmarks.engines.report import device_name
 from benchmarks.engines.timing import now_s
 from benchmarks.engines.variants import base_run
-from sweep.config.rules import passes
+from sweep.config.kinds import Rule
+from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.results.provenance import versions
@@ -97,7 +98,7 @@ def _line(name: str, run: RunConfig, seconds: list[float], plain: list[float]) -
     ratios = [one / other for one, other in zip(seconds, plain, strict=True)]
     cells = [f"{statistics.median(seconds) * 1000:.0f}"]
     cells += [f"{summary(ratios):.2f}" for summary in (statistics.median, min, max)]
-    return f"| {name} | {' | '.join(cells)} | {passes(run.rule, run.grad_source, run.tau):g} |"
+    return f"| {name} | {' | '.join(cells)} | {part_of(Rule, run.rule).passes(run):g} |"
 
 
 def head() -> str:

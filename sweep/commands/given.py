@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from sweep.commands.arguments import Argument
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
 from sweep.config.networks import SIZES, network_of, networks
-from sweep.config.run import FULL_PRECISION, RUN_FIELDS, RunConfig, make_run
+from sweep.config.run import RUN_FIELDS, RunConfig, make_run
 from sweep.config.settings import Settings
 from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
 from sweep.results.paths import ResultsDir

@@ -7,7 +7,7 @@ from typing import Any
 
 from sweep.commands.arguments import Argument, Arguments, Key, Section, text
 from sweep.config.measuring import MeasureConfig
-from sweep.config.run import SOURCE_KEYS, RunConfig
+from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
 from sweep.results.select import Selection, make_selection
 
@@ -30,7 +30,7 @@ def _select(argument: Argument) -> str:
 RESULTS_DIR = Key("results_dir", "directory of rows, plans and logs", path, "results")
 SWEEP = Key("sweep", "id of one sweep of the directory; left out: all", text)
 RUN_ID = Key("run_id", "ids of runs, or their first characters, separated by commas", text)
-RUN_KEYS = declared(dataclasses.fields(RunConfig))
+RUN_KEYS = tuple(Key(own.name, own.meaning, text, unit=own.unit) for own in HYPERPARAMETERS.values())
 MEASURE_KEYS = declared(dataclasses.fields(MeasureConfig), "measure.")
 
 SELECTION = Section("Which runs (several values of a key: bits=2,4)", (RUN_ID, SWEEP, *RUN_KEYS), _select)

@@ -10,10 +10,13 @@ from launchers.base import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.trained import named, option_axes, select_trained, stored_of_runs, those, with_kept_weights
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
+from sweep.config.kinds import Quantizer
 from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
 from sweep.config.networks import network_of
-from sweep.config.run import FULL_PRECISION, STEP_SIZES, RunConfig, decodes_batches
+from sweep.config.parts import parts_of
+from sweep.config.run import RunConfig, decodes_batches
 from sweep.plan.measuring import Measured, make_measure_plan
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import measure_config_of
@@ -71,9 +74,10 @@ def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> l
 
 def check_latent(runs: Sequence[RunConfig]) -> None:
     """Raises `ConfigError` where latent weights of `runs` cannot be quantized anew."""
-    others = [run.run_id for run in runs if run.bits != FULL_PRECISION and run.quantizer not in STEP_SIZES]
+    known = [name for name, quantizer in parts_of(Quantizer).items() if quantizer.learns_step_sizes]
+    others = [run.run_id for run in runs if run.bits != FULL_PRECISION and run.quantizer not in known]
     if others:
         raise ConfigError(
             f"measure.centre=latent with {named(others)}: only weights with step sizes can be quantized anew; take "
-            f"measure.centre=quantized, or runs with quantizer={allowed(STEP_SIZES)}"
+            f"measure.centre=quantized, or runs with quantizer={allowed(known)}"
         )

@@ -9,19 +9,20 @@ from hydra.plugins.plugin import Plugin
 from launchers.local import LocalLauncher
 from launchers.slurm import commands
 from launchers.slurm import launcher as slurm
-from sweep import PROJECT
+from sweep.commands import defaults
 from sweep.commands.arguments import Argument
 from sweep.commands.sweeper import PlanSweeper
 
-CONF = str(PROJECT / "conf")
+CONF = str(defaults.CONF)
 
 
 def register_plugins(*sweepers: type[PlanSweeper]) -> None:
-    """Makes our launchers and these sweepers known to Hydra, for this process only.
+    """Makes our launchers, these sweepers and all parts known to Hydra, for this process only.
 
     Hydra 1.3 instantiates only plugins that it can import from the namespace package hydra_plugins. A module
     installed there would be imported by every Hydra application of the environment; this one is not.
     """
+    defaults.register_defaults()
     plugins = Plugins.instance()  # scans hydra_plugins where an installed package has it
     parent = sys.modules.setdefault("hydra_plugins", ModuleType("hydra_plugins"))
     module = ModuleType("hydra_plugins.qsweep")

@@ -1,10 +1,11 @@
 """The kinds of parts that training is made of: what each declares besides what every part does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sweep.config.parts import Hyperparameter, Part
+from sweep.config.bits import quantizes_activations, quantizes_weights
+from sweep.config.parts import Hyperparameter, Part, Values
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Quantizer(Part):
     def __post_init__(self) -> None:
         both = (*(self.weights or ()), *(self.activations or ()))
         object.__setattr__(self, "reads", tuple(dict.fromkeys(both)))
+
+    def read_with(self, values: Values) -> Iterator[Hyperparameter]:
+        weights = (self.weights or ()) if quantizes_weights(values) else ()
+        activations = (self.activations or ()) if quantizes_activations(values) else ()
+        return (own for own in (*weights, *activations) if own.read_if(values))
 
 
 @dataclass(frozen=True)

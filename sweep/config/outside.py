@@ -58,8 +58,9 @@ def imported(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise ConfigError(
-            f"{module}: it cannot be imported here ({error}). A part from outside must be importable wherever runs are "
-            f"planned or trained: install its package there, or put its folder on PYTHONPATH"
+            f"{module}: it cannot be imported here ({error}). A description must not import what reads runs "
+            f"(sweep.config.run): its code lies in a module beside it. A part from outside must be importable wherever "
+            f"runs are planned or trained: install its package there, or put its folder on PYTHONPATH"
         ) from error
 
 

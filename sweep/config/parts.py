@@ -11,6 +11,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
 from sweep.config import outside
@@ -58,6 +59,8 @@ class Hyperparameter:
     read_if: Callable[[Values], bool] = always
     in_every_id: bool = False
     differs_in_arrays: bool = False  # whether runs that train in one array may have other values of it
+    is_of_precision: bool = False  # whether only quantized networks can differ in it
+    is_refused_unread: bool = False  # whether another value than the neutral one is an error where nothing reads it
 
     def check(self, value: object) -> Any:
         """`value` in the declared type; raises `ConfigError`, which says what is allowed."""
@@ -118,9 +121,17 @@ class Part:
     code: str = ""
     module: str = ""  # where it is declared; found out, not given
 
+    def read_with(self, values: Values) -> Iterator[Hyperparameter]:
+        """Those that it reads where the others are as in `values`."""
+        return (own for own in self.reads if own.read_if(values))
+
     def load(self) -> Any:
         """The module with its code."""
         return importlib.import_module(self.code)
+
+    def load_description(self) -> ModuleType:
+        """The module that declares it."""
+        return importlib.import_module(self.module)
 
 
 AnyPart = TypeVar("AnyPart", bound=Part)
@@ -168,11 +179,21 @@ def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
     for module in sorted({*installed, *outside.named()}):
         for part in declared_in(module):
             if isinstance(part, kind):
+                _check_leaves_ids(part)
                 yield replace(part, name=module)
             elif module in installed:
                 raise ConfigError(
                     f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
                 )
+
+
+def _check_leaves_ids(part: Part) -> None:
+    for own in part.reads:
+        if own.in_every_id or own.neutral is REQUIRED:
+            raise ConfigError(
+                f"{own.name} of {part.module} needs a neutral value and must not be in every id: runs without "
+                f"{part.module} keep the ids that they have"
+            )
 
 
 @cache

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.config.run import FULL_PRECISION
+from sweep.config.bits import FULL_PRECISION
 
 PNG_DPI = 100
 DARK = 0.6  # share of the limit from which text on a cell is white

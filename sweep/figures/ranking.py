@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.measuring import BOUNDS, FORMS
 from sweep.config.networks import SIZES
-from sweep.config.run import FULL_PRECISION, RUN_FIELDS
+from sweep.config.run import RUN_FIELDS
 from sweep.tables.flatness import NORMS
 
 MEASURES = (*NORMS, *BOUNDS, "hessian_eigenvalue")

@@ -19,7 +19,7 @@ from sweep.measures.norms import l2_norm
 from sweep.measures.perturbation import Searches
 from sweep.measures.search import SearchResult
 from sweep.measures.space import Batching, WeightSpace
-from sweep.quantizers import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.weights import counted_names, flatten
 
 Columns = dict[str, Any]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.measures.network import Network, batched_network
-from sweep.quantizers import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.weights import flatten
 
 BACKWARD = 2  # memory of a forward and backward pass in units of what the forward pass keeps

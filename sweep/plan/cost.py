@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.config.facts import DataFacts
-from sweep.config.rules import passes
+from sweep.config.kinds import Rule
+from sweep.config.parts import part_of
 from sweep.config.run import RUN_FIELDS, RunConfig, can_join_array, evaluated_epochs
 from sweep.config.transfer import NO_TEACHER
 from sweep.plan.operations import macs_per_image
@@ -49,7 +50,7 @@ def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
     teacher = 1 if run.teacher != NO_TEACHER and run.teacher_labels == "live" else 0  # as if it were as large
-    trained = run.epochs * train * (passes(run.rule, run.grad_source, run.tau) * (1 + BACKWARD) + teacher)
+    trained = run.epochs * train * (part_of(Rule, run.rule).passes(run) * (1 + BACKWARD) + teacher)
     images = trained + len(evaluated_epochs(run)) * (train + test)
     return steps * speed.step_s + images * macs_per_image(run, facts) / speed.macs_per_s
 

@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
+from sweep.config.kinds import Rule
 from sweep.config.networks import network_of
+from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
 from sweep.config.work import PAST, TRAINING, Kind, Options, Work
@@ -120,10 +122,11 @@ def check_processes(run: RunConfig, facts: DataFacts, processes: int) -> None:
         )
     if processes > 1 and run.teacher != NO_TEACHER:
         raise ConfigError(f"processes_per_run={processes} with a teacher: take teacher=none, or processes_per_run=1")
-    if processes > 1 and run.rule != "plain":
+    if processes > 1 and not part_of(Rule, run.rule).splits_over_processes:
+        rules = allowed(rule.name for rule in parts_of(Rule).values() if rule.splits_over_processes)
         raise ConfigError(
             f"processes_per_run={processes} with rule={run.rule}: processes share the gradient of a plain step only; "
-            f"take rule=plain, or processes_per_run=1"
+            f"take rule={rules}, or processes_per_run=1"
         )
     if processes > 1 and run.act_grad_scale == "batch":
         raise ConfigError(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.quantizers.base import Parts
-from sweep.quantizers.lsq import LSQ, lsq_codes
+from sweep.quantizers.lsq.quantizer import LSQ, lsq_codes
 
 
 def bin_regularization(model: nn.Module) -> Tensor:

@@ -1,13 +1,15 @@
 """Where quantizers go in a network, by the types of its modules."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.config.run import FULL_PRECISION, RunConfig
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.kinds import Quantizer as QuantizerPart
+from sweep.config.parts import part_of
+from sweep.config.run import RunConfig
 from sweep.quantizers.base import Parts, Quantizer
 
 # Attention keeps the weights of its queries, keys and values as one tensor of its own; its output layer is a Linear.
@@ -24,18 +26,18 @@ def quantize(model: nn.Module, run: RunConfig) -> nn.Module:
     On its weight as a parametrization, and on its input as the submodule `input_quantizer`. The first and the last
     layer, in the order of the module tree, get `run.first_last`; the input of the first, which are the images, is
     quantized with `run.quantize_images` only. Queries, keys and values of one attention share a quantizer, unless
-    the quantizer's module says `SPLITS_ATTENTION`.
+    the quantizer is declared to split attention.
     """
     if not run.is_quantized:
         return model
-    module = import_module(f"sweep.quantizers.{run.quantizer}")
-    splits = getattr(module, "SPLITS_ATTENTION", False)
+    part = part_of(QuantizerPart, run.quantizer)
+    module = part.load()
     weights = list(layer_weights(model))
     for number, (layer, name, is_attention) in enumerate(weights):
         is_end = number in (0, len(weights) - 1)
         bits, act_bits = (_bits(b, run.first_last if is_end else "b") for b in (run.bits, run.act_bits))
         if bits != FULL_PRECISION:
-            parts = getattr(layer, name).detach().chunk(3 if is_attention and splits else 1)
+            parts = getattr(layer, name).detach().chunk(3 if is_attention and part.splits_attention else 1)
             quantizers = [module.weight_quantizer(run, part, bits, number) for part in parts]
             quantizer = Parts(quantizers) if len(parts) > 1 else quantizers[0]
             parametrize.register_parametrization(layer, name, quantizer)

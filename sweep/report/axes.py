@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.config.run import FULL_PRECISION, RUN_FIELDS
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import RUN_FIELDS
 from sweep.figures.drawing import colour
 from sweep.figures.ranking import follows
 from sweep.tables.display import precision

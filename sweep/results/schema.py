@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sweep.config.checks import allowed
+from sweep.config.chosen import KINDS
 from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
-from sweep.config.run import RUN_FIELDS, UNLESS, RunConfig
+from sweep.config.parts import parts_of
+from sweep.config.run import HYPERPARAMETERS, RUN_FIELDS, UNLESS
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,17 @@ class Schema:
 _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
-def _declared(config: type, prefix: str = "") -> list[Column]:
-    """The fields of a config class."""
-    fields = dataclasses.fields(config)
-    return [Column(f"{prefix}{f.name}", _arrow_type(f.type), f.metadata["doc"]) for f in fields]
+def _of_runs() -> list[Column]:
+    names = {kind.key: f": {allowed(parts_of(kind))}" for kind in KINDS}
+    return [
+        Column(own.name, _arrow_type(own.type), own.meaning + names.get(own.name, ""), own.unit)
+        for own in HYPERPARAMETERS.values()
+    ]
+
+
+def _of_measures() -> list[Column]:
+    fields = dataclasses.fields(MeasureConfig)
+    return [Column(f"measure_{f.name}", _arrow_type(f.type), f.metadata["doc"]) for f in fields]
 
 
 def _arrow_type(annotation: object) -> pa.DataType:
@@ -81,7 +91,7 @@ ROWS = Schema(
         Column("status", _S, "finished, diverged (a NaN or infinite loss) or failed (see error)"),
         Column("attempt", _I, "how often the run had been started when this row was made, this time included"),
         Column("study", _S, "name of the grid that the run was part of"),
-        *_declared(RunConfig),
+        *_of_runs(),
         Column("train_loss", _F, "on the clean training set, at best_epoch", "nats"),
         Column("test_loss", _F, "on the test set, at best_epoch", "nats"),
         Column("train_acc", _F, "on the clean training set, at best_epoch", "share of 1"),
@@ -171,7 +181,7 @@ MEASURES = Schema(
         Column("measure_id", _S, "sha256 of the settings: the columns that begin with measure_"),
         Column("status", _S, "finished or failed (see error)"),
         Column("attempt", _I, "as in rows"),
-        *_declared(MeasureConfig, prefix="measure_"),
+        *_of_measures(),
         Column("weights", _I, "counted weights: of convolutions and linear layers"),
         Column("train_size", _I, "training images measured on"),
         Column("layers", pa.list_(_S), "quantized weights, by name"),

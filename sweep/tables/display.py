@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from sweep.config.run import FULL_PRECISION, UNLESS
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import UNLESS
 from sweep.tables.formats import number, text_formats
 from sweep.tables.generalization import PRECISION, SETTING
 from sweep.tables.published import precision_name

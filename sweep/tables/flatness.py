@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.measuring import BOUNDS, FORMS, MEASURE_FIELDS, SCALE_OF
-from sweep.config.run import FULL_PRECISION
 from sweep.tables.generalization import AVERAGED, PRECISION, SETTING
 from sweep.tables.pairs import interval, pairs, standard_error
 

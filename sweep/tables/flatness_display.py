@@ -5,8 +5,9 @@ from functools import partial
 
 import pandas as pd
 
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.measuring import MeasureConfig
-from sweep.config.run import FULL_PRECISION, UNLESS
+from sweep.config.run import UNLESS
 from sweep.results.rows import measure_columns
 from sweep.tables.flatness import BLOCK, MEASURE_SETTING, NETWORK
 from sweep.tables.formats import number, text_formats

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.config.rules import QUANTIZED_ONLY
-from sweep.config.run import FULL_PRECISION, QUANTIZER_FIELDS, RUN_FIELDS
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import PRECISION_FIELDS, RUN_FIELDS
 from sweep.tables.pairs import interval, pairs, standard_error
 
 # What the paper averages over. Everything else that differs makes a line of its own.
 AVERAGED = ("optimizer", "lr", "weight_decay", "momentum", "width", "depth", "seed")
-PRECISION = (*QUANTIZER_FIELDS, *QUANTIZED_ONLY)
+PRECISION = PRECISION_FIELDS
 SETTING = tuple(name for name in RUN_FIELDS if name not in (*AVERAGED, *PRECISION))
 METRICS = ("train_acc", "test_acc", "train_loss", "test_loss", "gap")
 

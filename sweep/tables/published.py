@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from sweep import PROJECT
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.distorting import CIFAR_C, CORRUPTIONS, IMAGENET_C
-from sweep.config.run import FULL_PRECISION
 from sweep.tables.generalization import METRICS
 
 PUBLISHED = PROJECT / "results" / "published"

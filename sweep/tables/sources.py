@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.config.run import FULL_PRECISION, UNLESS
-from sweep.config.transfer import RUN, TRANSFER, kind_of
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import UNLESS
+from sweep.config.transfer import OF_TRANSFER, RUN, kind_of
 from sweep.results.select import planned_and_stored
 from sweep.tables.generalization import PRECISION, SETTING
 
 KEYS = ("initial_weights", "teacher")
-COMPARED = tuple(name for name in SETTING if name not in TRANSFER)
+COMPARED = tuple(name for name in SETTING if name not in OF_TRANSFER)
 
 
 def runs_of_tables(results_dir: Path, sweep: str, study: str = "") -> pd.DataFrame:
@@ -44,5 +45,5 @@ def _described(name: str, run: pd.Series, rows: pd.DataFrame) -> str:
     is_full = source["bits"] == source["act_bits"] == FULL_PRECISION
     precision = [] if is_full else [f"{n}={source[n]}" for n in PRECISION if source[n] != UNLESS.get(n)]
     others = [f"{n}={source[n]}" for n in COMPARED if source[n] != run[n]]
-    nested = [f"{key}={kind_of(str(source[key]))}" for key in KEYS if source[key] != TRANSFER[key]]
+    nested = [f"{key}={kind_of(str(source[key]))}" for key in KEYS if source[key] != UNLESS[key]]
     return " ".join(["run at full precision" if is_full else "run", *precision, *others, *nested])

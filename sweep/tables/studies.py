@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from sweep import PROJECT
-from sweep.config.run import FULL_PRECISION, RUN_FIELDS
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import RUN_FIELDS
 from sweep.config.studies import LABELS, Metric, Names, StudyTable
 from sweep.tables.generalization import counts_of, finished_runs
 from sweep.tables.published import DATASETS, network_name, precision_name

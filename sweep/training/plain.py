@@ -9,25 +9,28 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sweep.config.run import FULL_PRECISION, RunConfig, evaluated_epochs
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.run import RunConfig, evaluated_epochs
 from sweep.data.device import ImageData
 from sweep.data.interface import TrainingData
 from sweep.models import build_model
-from sweep.quantizers import initialize_activations, keep_positive, positive_parameters, quantize
+from sweep.quantizers.calibration import initialize_activations
+from sweep.quantizers.parameters import keep_positive, positive_parameters
+from sweep.quantizers.placement import quantize
 from sweep.training.checkpoint import load_checkpoint, save_tensors
 from sweep.training.device import device_name
 from sweep.training.evaluate import evaluate_clean
 from sweep.training.given import load_given, read_weights
 from sweep.training.graph import graph_memory, replayed
 from sweep.training.objectives import Objective
-from sweep.training.optimizers import learning_rate, make_optimizer, set_learning_rate
+from sweep.training.parameter_groups import make_optimizer, set_learning_rate
 from sweep.training.precision import autocast, master_dtype, set_tf32
 from sweep.training.progress import Interrupted, Progress, TrainOptions
 from sweep.training.ranks import ALONE
 from sweep.training.result import CleanEvaluation, EpochRecord, TrainingResult
+from sweep.training.schedules import learning_rate
 from sweep.training.teachers import SoftLabels, soft_labels
-from sweep.training.updates import make_updates
-from sweep.training.updates.base import Update
+from sweep.training.updates.base import Update, make_updates
 
 
 class PlainTraining:

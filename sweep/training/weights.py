@@ -13,7 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
-from sweep.quantizers import LSQ, quantize, quantize_input
+from sweep.quantizers.lsq.quantizer import LSQ
+from sweep.quantizers.placement import quantize, quantize_input
 from sweep.training.plain import initial_model
 
 StateDict = Mapping[str, Tensor]

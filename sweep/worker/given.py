@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError
+from sweep.config.chosen import NO_QUANTIZER
 from sweep.config.networks import SIZES
-from sweep.config.run import FULL_PRECISION, RunConfig
+from sweep.config.run import RunConfig
 from sweep.config.settings import Settings
 from sweep.config.transfer import FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, kind_of
 from sweep.results.paths import ResultsDir
@@ -49,11 +51,10 @@ def teacher_run(run: RunConfig, rows: Mapping[str, Mapping[str, Any]]) -> RunCon
         if run_id not in rows:
             raise ConfigError(f"teacher={run.teacher[:16]}: the results directory has its weights and not its row")
         return run_of_row(rows[run_id])
-    sizes: dict[str, Any] = dict.fromkeys(SIZES, 1) if run.teacher_model else {}
-    return dataclasses.replace(
-        run, model=run.teacher_model or run.model, quantizer="none", bits=FULL_PRECISION, act_bits=FULL_PRECISION,
-        initial_weights=RANDOM, teacher=NO_TEACHER, **sizes,
-    )  # fmt: skip
+    changes: dict[str, Any] = dict.fromkeys(SIZES, 1) if run.teacher_model else {}
+    changes |= {"model": run.teacher_model or run.model, "quantizer": NO_QUANTIZER, "initial_weights": RANDOM}
+    changes |= {"bits": FULL_PRECISION, "act_bits": FULL_PRECISION, "teacher": NO_TEACHER}
+    return dataclasses.replace(run, **changes)
 
 
 def pretrained_path(which: str) -> Path:

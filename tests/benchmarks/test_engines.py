@@ -25,7 +25,7 @@ from benchmarks.engines.variants import Variant, base_run, mixed, solo, variants
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.models import build_model
-from sweep.quantizers.lsq import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.array.layout import layers_of
 
 CPU = torch.device("cpu")

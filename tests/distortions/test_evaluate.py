@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.config.run import QUANTIZERS
+from sweep.config.kinds import Quantizer
+from sweep.config.parts import parts_of
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.distortions.evaluate import trained_network
@@ -23,7 +24,7 @@ OWN = {
     "noise_tempering": BOTH | {"tempering_c": 0.1, "tempering_k": 50.0},
     "diffq": {"bits": 4, "diffq_noise": "normal"},
 }
-CASES = [{"quantizer": name, **OWN.get(name, BOTH)} for name in QUANTIZERS]
+CASES = [{"quantizer": name, **OWN.get(name, BOTH)} for name in parts_of(Quantizer)]
 CASES += [{"bits": 32}, {"precision": "fp64"}, {"precision": "bf16"}, {"model": "resnet20", "depth": 1, **BOTH}]
 
 

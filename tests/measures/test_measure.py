@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from sweep.config.kinds import Quantizer
 from sweep.config.measuring import BOUNDS, SCALES, make_measure_config
-from sweep.config.run import STEP_SIZES, RunConfig
+from sweep.config.parts import part_of
+from sweep.config.run import RunConfig
 from sweep.data import load_files
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
@@ -17,7 +19,7 @@ from sweep.measures.bounds import Bounds
 from sweep.measures.measure import measure
 from sweep.measures.norms import quantization_error
 from sweep.measures.space import Batching
-from sweep.quantizers import quantize
+from sweep.quantizers.placement import quantize
 from sweep.results.schema import MEASURES
 from sweep.training.evaluate import evaluate
 from sweep.training.plain import TrainOptions, initial_model, train
@@ -211,7 +213,7 @@ def test_any_quantizer_is_measured_as_it_was_evaluated(
     for form in ("raw", "folded"):
         assert row[f"{form}_train_loss"] == pytest.approx(trained["train_loss"], rel=1e-4)
         assert math.isfinite(row[f"{form}_hessian_eigenvalue"]) and row[f"{form}_hessian_eigenvalue"] != 0
-    learns_step_sizes = quantizer["quantizer"] in STEP_SIZES
+    learns_step_sizes = part_of(Quantizer, quantizer["quantizer"]).learns_step_sizes
     assert (row["quantization_error"] is not None) == learns_step_sizes == bool(row["step_sizes"])
     assert (row["regularizer_uniform"] is not None) == (learns_step_sizes and "act_bits" not in quantizer)
 

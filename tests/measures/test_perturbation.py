@@ -16,7 +16,7 @@ from sweep.measures.noise import generator
 from sweep.measures.perturbation import Searches, magnitude_std
 from sweep.measures.search import SearchResult
 from sweep.measures.space import Batching, WeightSpace
-from sweep.quantizers import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.weights import counted_names
 from tests.measures.tiny import (
     PlainLinear,

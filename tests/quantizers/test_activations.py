@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.lsq import ActivationLSQ
-from sweep.quantizers.lsq_plus import ActivationLSQPlus, least_squares
-from sweep.quantizers.pact import PACT
-from sweep.quantizers.saq import ActivationSAQ
+from sweep.quantizers.lsq.quantizer import ActivationLSQ
+from sweep.quantizers.lsq_plus.quantizer import ActivationLSQPlus, least_squares
+from sweep.quantizers.pact.quantizer import PACT
+from sweep.quantizers.saq.quantizer import ActivationSAQ
 from tests.quantizers import literal
 
 BITS = (2, 3, 4, 8)

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.models import build_model
-from sweep.quantizers import quantize, undecayed_parameters
 from sweep.quantizers.base import Parts
 from sweep.quantizers.bins import bin_regularization, coefficient
-from sweep.quantizers.lsq import LSQ, ActivationLSQ
-from sweep.quantizers.vvtq import VVTQ, ActivationVVTQ
+from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ
+from sweep.quantizers.parameters import undecayed_parameters
+from sweep.quantizers.placement import quantize
+from sweep.quantizers.vvtq.quantizer import VVTQ, ActivationVVTQ
 from tests.conftest import tiny_run
 from tests.quantizers import literal
 

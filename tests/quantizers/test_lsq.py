@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.quantizers import MIN_STEP_SIZE, keep_positive, quantize, undecayed_parameters
-from sweep.quantizers.lsq import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
+from sweep.quantizers.parameters import MIN_STEP_SIZE, keep_positive, undecayed_parameters
+from sweep.quantizers.placement import quantize
 from tests.conftest import tiny_run
 from tests.quantizers import literal
 

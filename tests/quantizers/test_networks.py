@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sweep.models import build_model
-from sweep.quantizers import quantize, undecayed_parameters
-from sweep.quantizers.lsq import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
+from sweep.quantizers.parameters import undecayed_parameters
+from sweep.quantizers.placement import quantize
 from tests.conftest import tiny_run
 
 SIDE = 32

@@ -9,9 +9,11 @@ from torch.nn.utils import parametrize
 
 from sweep.config.run import RunConfig
 from sweep.models import build_model
-from sweep.quantizers import initialize_activations, positive_parameters, quantize, undecayed_parameters
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.lsq import LSQ, ActivationLSQ
+from sweep.quantizers.calibration import initialize_activations
+from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ
+from sweep.quantizers.parameters import positive_parameters, undecayed_parameters
+from sweep.quantizers.placement import quantize
 from tests.config.test_run import ACTS, EACH_QUANTIZER
 from tests.conftest import tiny_run
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.diffq import DiffQ
-from sweep.quantizers.dorefa import DoReFa
-from sweep.quantizers.lsq import LSQ, ActivationLSQ
-from sweep.quantizers.lsq_plus import ActivationLSQPlus, LSQPlus
+from sweep.quantizers.diffq.quantizer import DiffQ
+from sweep.quantizers.dorefa.quantizer import DoReFa
+from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ
+from sweep.quantizers.lsq_plus.quantizer import ActivationLSQPlus, LSQPlus
 from sweep.quantizers.noise import Noise
-from sweep.quantizers.noise_tempering import NoiseTempering
-from sweep.quantizers.pact import PACT
-from sweep.quantizers.saq import SAQ, ActivationSAQ
+from sweep.quantizers.noise_tempering.quantizer import NoiseTempering
+from sweep.quantizers.pact.quantizer import PACT
+from sweep.quantizers.saq.quantizer import SAQ, ActivationSAQ
 
 WEIGHTS: dict[str, Callable[[Tensor, int], Quantizer]] = {
     "lsq": LSQ,

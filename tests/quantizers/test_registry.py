@@ -1,46 +1,49 @@
-"""A quantizer is a module, a line in the config's table and a file in conf/: they must agree."""
-
-from importlib import import_module
-from pathlib import Path
+"""A quantizer is a folder with its description and its code, and a file in conf/ where it has defaults: they agree."""
 
 import pytest
-import yaml
+import torch
 
-from sweep import PROJECT
-from sweep.config.run import QUANTIZERS, UNLESS, make_run
+from sweep.config.kinds import Quantizer
+from sweep.config.parts import parts_of
+from sweep.config.run import make_run
 from tests.conftest import TINY
+from tests.defaults_of import defaults_of
 
-CONF = PROJECT / "conf"
+QUANTIZERS = parts_of(Quantizer)
+OF_TINY = {name: value for name, value in TINY.items() if name not in ("quantizer", "first_last")}
 
 
-def read(path: Path) -> dict[str, object]:
-    values: dict[str, object] = yaml.safe_load(path.read_text())
-    return values
+def bits_of(quantizer: Quantizer) -> dict[str, int]:
+    return {
+        "bits": 32 if quantizer.weights is None else 4,
+        "act_bits": 32 if quantizer.activations is None else 4,
+    }
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
-def test_the_module_quantizes_what_the_table_says(name: str) -> None:
-    module, quantizer = import_module(f"sweep.quantizers.{name}"), QUANTIZERS[name]
-    assert hasattr(module, "weight_quantizer") == (quantizer.weights is not None)
-    assert hasattr(module, "activation_quantizer") == (quantizer.activations is not None)
+def test_the_code_quantizes_what_the_description_says(name: str) -> None:
+    quantizer = QUANTIZERS[name]
+    code = quantizer.load()
+    assert hasattr(code, "weight_quantizer") == (quantizer.weights is not None)
+    assert hasattr(code, "activation_quantizer") == (quantizer.activations is not None)
 
 
 @pytest.mark.parametrize("name", QUANTIZERS)
 def test_its_defaults_make_a_run(name: str) -> None:
     quantizer = QUANTIZERS[name]
-    bits = 4 if quantizer.weights is not None else 32
-    act_bits = 4 if quantizer.activations is not None else 32
-    values = TINY | read(CONF / "neutral.yaml") | read(CONF / "quantizer" / f"{name}.yaml")
-    run = make_run(values | {"bits": bits, "act_bits": act_bits})
+    values = defaults_of("quantizer", name) | OF_TINY
+    run = make_run(values | bits_of(quantizer))
     assert run.quantizer == name and run.first_last == values["first_last"]
-    for hyperparameter in {*(quantizer.weights or ()), *(quantizer.activations or ())}:
-        assert getattr(run, hyperparameter) == values[hyperparameter]
+    for own in quantizer.reads:
+        assert getattr(run, own.name) == values[own.name]
 
 
-def test_every_file_is_a_quantizer() -> None:
-    assert {path.stem for path in (CONF / "quantizer").glob("*.yaml")} == set(QUANTIZERS)
-
-
-def test_the_neutral_values_are_those_that_are_left_out_of_ids() -> None:
-    neutral = read(CONF / "neutral.yaml") | {"act_bits": read(CONF / "sweep.yaml")["act_bits"]}
-    assert neutral == UNLESS
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_a_quantizer_that_learns_says_so(name: str) -> None:
+    """Its own parameters: what rules can perturb."""
+    quantizer = QUANTIZERS[name]
+    code, run = quantizer.load(), make_run(defaults_of("quantizer", name) | OF_TINY | bits_of(quantizer))
+    made = [code.activation_quantizer(run, 4)] if quantizer.activations is not None else []
+    if quantizer.weights is not None:
+        made.append(code.weight_quantizer(run, torch.randn(4, 4), 4, 0))
+    assert any([*module.parameters()] for module in made) == quantizer.learns

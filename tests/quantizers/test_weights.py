@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from sweep.quantizers.diffq import DiffQ
-from sweep.quantizers.dorefa import DoReFa
-from sweep.quantizers.lsq import LSQ
-from sweep.quantizers.lsq_plus import LSQPlus
+from sweep.quantizers.diffq.quantizer import DiffQ
+from sweep.quantizers.dorefa.quantizer import DoReFa
+from sweep.quantizers.lsq.quantizer import LSQ
+from sweep.quantizers.lsq_plus.quantizer import LSQPlus
 from sweep.quantizers.noise import Noise
-from sweep.quantizers.noise_tempering import NoiseTempering
-from sweep.quantizers.saq import SAQ
+from sweep.quantizers.noise_tempering.quantizer import NoiseTempering
+from sweep.quantizers.saq.quantizer import SAQ
 from tests.quantizers import literal
 
 BITS = (2, 3, 4, 8)

@@ -7,8 +7,10 @@ from torch import nn
 
 from sweep import PROJECT
 from sweep.models import build_model
-from sweep.quantizers import quantize, undecayed_parameters
-from sweep.training.optimizers import learning_rate, make_optimizer
+from sweep.quantizers.parameters import undecayed_parameters
+from sweep.quantizers.placement import quantize
+from sweep.training.parameter_groups import make_optimizer
+from sweep.training.schedules import learning_rate
 from tests.conftest import tiny_run
 
 

@@ -161,7 +161,7 @@ def test_best_record_takes_the_first_of_equals_and_skips_what_was_not_evaluated(
 
 
 def test_kept_weights_reproduce_the_reported_numbers(digit_arrays: ImageArrays, tmp_path: Path) -> None:
-    from sweep.quantizers import quantize
+    from sweep.quantizers.placement import quantize
 
     run = tiny_run(bits=2)
     result = trained(run, digit_arrays, weights=tmp_path / "w.pt")

@@ -15,11 +15,11 @@ from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
 from sweep.training.evaluate import of_both
 from sweep.training.graph import graph_memory, is_compiled, replayed
-from sweep.training.optimizers import learning_rate
 from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
 from sweep.training.progress import TrainOptions
 from sweep.training.result import CleanEvaluation, TrainingResult
+from sweep.training.schedules import learning_rate
 
 CPU = torch.device("cpu")
 

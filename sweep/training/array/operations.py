@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sweep.quantizers.lsq import lsq_codes, lsq_gradients
+from sweep.quantizers.lsq.quantizer import lsq_codes, lsq_gradients
 from sweep.training.array.layout import Layer
 
 BN_EPS = 1e-5  # PyTorch's default, which the plain engine's NiN has

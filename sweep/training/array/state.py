@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from sweep.quantizers.lsq import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.array.layout import Layer, Parameters, layers_of, parameters_per_member, views
 from sweep.training.array.operations import StepSizes
 from sweep.training.plain import PlainTraining

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sweep.config.run import RunConfig
-from sweep.quantizers import MIN_STEP_SIZE
+from sweep.quantizers.parameters import MIN_STEP_SIZE
 from sweep.training.array.state import ArrayState, Stack
 from sweep.training.graph import compile_shapes
 

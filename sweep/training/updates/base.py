@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from sweep.config.kinds import Rule
+from sweep.config.parts import part_of
+from sweep.config.run import RunConfig
 
 Loss = Callable[[Tensor, Tensor], Tensor]  # of images (B, H, W, C) uint8 and their targets (B, ...): the mean
 Update = Callable[[Loss, Tensor, Tensor], Tensor]  # returns the loss before the step, detached
@@ -28,3 +33,11 @@ class Updates:
     def load(self, kept: list[Tensor]) -> None:
         for own, other in zip(self.kept, kept, strict=True):
             own.copy_(other)
+
+
+def make_updates(
+    run: RunConfig, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> Updates:
+    """Of `run.rule`, for a quantized `model` where it will stay."""
+    updates: Updates = part_of(Rule, run.rule).load().make_updates(run, model, optimizer, scaler)
+    return updates

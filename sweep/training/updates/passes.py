@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from sweep.quantizers import layer_weights
 from sweep.quantizers.noise import Noise
+from sweep.quantizers.placement import layer_weights
 from sweep.training.updates.perturbation import quantizer_and_weight
 
 

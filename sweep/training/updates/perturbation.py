@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from sweep.config.run import RunConfig
-from sweep.quantizers import keep_positive, layer_weights, positive_parameters
 from sweep.quantizers.base import Quantizer
+from sweep.quantizers.parameters import keep_positive, positive_parameters
+from sweep.quantizers.placement import layer_weights
 from sweep.training.updates.efficient import EPSILON
 
 _NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm)

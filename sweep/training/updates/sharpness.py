@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sweep.config.run import RunConfig
-from sweep.training.updates.base import Loss
+from sweep.training.updates.base import Loss, Updates
 from sweep.training.updates.efficient import approximate, vertical
 from sweep.training.updates.passes import Bypass, Repeated
 from sweep.training.updates.perturbation import Perturbation
@@ -16,7 +16,7 @@ Chunk = tuple[Tensor, Tensor, float]  # images, labels, share of the batch
 
 
 class SharpnessAware:
-    """A step of the optimizer along g_s, the gradient with perturbed weights, or for SAQ along g_s + g.
+    """A step of the optimizer along g_s, the gradient with perturbed weights, or as `combine` says along g_s + g.
 
     g is the gradient of the loss as it is; it is taken first and gives eps, and the loss returned is the one it is of.
     In fp16 gradients stay scaled: all that is made of them here is proportional to them or to their directions alone.
@@ -24,15 +24,23 @@ class SharpnessAware:
     """
 
     def __init__(
-        self, run: RunConfig, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+        self,
+        run: RunConfig,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        combine: str,
     ) -> None:
-        self._run, self._optimizer, self._scaler = run, optimizer, scaler
+        self._run, self._optimizer, self._scaler, self._combine = run, optimizer, scaler, combine
         self._per_tensor = run.efficient_norms == "tensor"
         self._parameters = list(model.parameters())
         self._repeated = Repeated(model)
         self._bypass = Bypass(model) if run.grad_source == "full_precision" else None
         self._perturbation = Perturbation(run, model)
         self.vertical = [torch.zeros_like(p) for p in self._parameters] if run.tau > 1 else []
+
+    def updates(self) -> Updates:
+        return Updates(self.renew, self.reuse, self._run.tau, self.vertical)
 
     def renew(self, loss_of: Loss, images: Tensor, labels: Tensor) -> Tensor:
         """With perturbed weights; keeps of their gradient what `reuse` needs."""
@@ -93,10 +101,10 @@ class SharpnessAware:
         self._scaler.update()
 
     def _combined(self, vanilla: Tensor, perturbed: Tensor) -> Tensor:
-        if self._run.rule == "sam" or self._run.combine == "perturbed":
+        if self._combine == "perturbed":
             return perturbed
         total = perturbed + vanilla
-        return total / 2 if self._run.combine == "mean" else total
+        return total / 2 if self._combine == "mean" else total
 
 
 def _total(parts: Iterable[list[Tensor]]) -> list[Tensor]:

@@ -10,8 +10,8 @@ import torch
 
 from sweep.data.arrays import ImageArrays
 from sweep.training.array.engine import train_array
-from sweep.training.optimizers import learning_rate
 from sweep.training.progress import Interrupted, TrainOptions
+from sweep.training.schedules import learning_rate
 from tests.conftest import StopAfter, tiny_run
 from tests.training.array.members import (
     ADAM,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweep.quantizers.lsq import LSQ
+from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.array.operations import StepSizes, product, quantize, quantize_backward, round_to_tf32
 
 BITS = (2, 4, 8, 32)

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from sweep.config.run import RunConfig
-from sweep.quantizers import quantize, undecayed_parameters
-from sweep.training.optimizers import make_optimizer
-from sweep.training.updates import Updates, make_updates
+from sweep.quantizers.parameters import undecayed_parameters
+from sweep.quantizers.placement import quantize
+from sweep.training.parameter_groups import make_optimizer
+from sweep.training.updates.base import Updates, make_updates
 from tests.conftest import tiny_run
 from tests.training.updates.two_layers import NAMES, ZERO, Array, TwoLayers, Values, inner, norm
 

@@ -10,8 +10,8 @@ from torch import nn
 from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
-from sweep.quantizers import MIN_STEP_SIZE
 from sweep.quantizers.noise import Noise
+from sweep.quantizers.parameters import MIN_STEP_SIZE
 from sweep.training.plain import PlainTraining
 from sweep.training.progress import Interrupted
 from tests.conftest import StopAfter, tiny_run

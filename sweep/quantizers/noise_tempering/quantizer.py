@@ -4,7 +4,7 @@ from torch import Tensor
 
 from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.lsq import LSQ, activation_quantizer
+from sweep.quantizers.lsq.quantizer import LSQ, activation_quantizer
 from sweep.quantizers.noise import Noise
 
 __all__ = ["activation_quantizer", "weight_quantizer"]

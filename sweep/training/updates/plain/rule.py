@@ -1,9 +1,10 @@
 """One step along the gradient: the rule `plain`."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sweep.training.updates.base import Loss
+from sweep.config.run import RunConfig
+from sweep.training.updates.base import Loss, Updates
 
 
 class GradientStep:
@@ -19,3 +20,10 @@ class GradientStep:
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return loss.detach()
+
+
+def make_updates(
+    run: RunConfig, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> Updates:
+    step = GradientStep(optimizer, scaler)
+    return Updates(step, step)

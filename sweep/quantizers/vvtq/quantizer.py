@@ -7,9 +7,7 @@ from torch import Tensor
 
 from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.lsq import LSQ, ActivationLSQ, fake_quantize
-
-SPLITS_ATTENTION = True  # queries, keys and values have step sizes of their own
+from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ, fake_quantize
 
 
 class VVTQ(LSQ):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from sweep.config.run import RunConfig
 from sweep.quantizers.base import Quantizer
-from sweep.quantizers.lsq import LSQ, ActivationLSQ, fake_quantize
+from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ, fake_quantize
 
 TOLERANCE = 1e-5  # relative change of the step size at which least squares ends
 MOST_ITERATIONS = 100

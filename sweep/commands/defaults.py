@@ -1,0 +1,38 @@
+"""What Hydra is told of parts beside conf/: their neutral values, and a choice for each that has no file there."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from sweep import PROJECT
+from sweep.config.chosen import KINDS
+from sweep.config.grid import GROUPS
+from sweep.config.parts import REQUIRED, Part, parts_of
+from sweep.config.run import HYPERPARAMETERS
+
+CONF = PROJECT / "conf"
+
+
+def register_defaults() -> None:
+    """Makes conf/sweep.yaml complete: `neutral`, and in the config groups all parts that are known here."""
+    store = ConfigStore.instance()
+    store.store("neutral", neutral_values())
+    for kind in KINDS:
+        for part in parts_of(kind).values():
+            if kind.key in GROUPS and not (CONF / kind.key / f"{part.name}.yaml").exists():
+                store.store(part.name, defaults_of(part), group=kind.key, package="_global_")
+
+
+def neutral_values() -> dict[str, Any]:
+    """What a key has that no file of conf/ gives a value."""
+    return {name: own.neutral for name, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED}
+
+
+def defaults_of(part: Part) -> dict[str, Any]:
+    """Those in the yaml beside a part from outside: defaults.yaml in its folder, or NAME.yaml beside its file."""
+    path = Path(part.load_description().__file__ or "")
+    beside = path.with_name("defaults.yaml") if path.name == "__init__.py" else path.with_suffix(".yaml")
+    given: Any = OmegaConf.to_container(OmegaConf.load(beside)) if beside.exists() else {}
+    return {**given, part.key: part.name}

@@ -1,0 +1,82 @@
+"""Which parts a run is made of, and what they leave unread."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sweep.config.bits import FULL_PRECISION, quantizes_activations, quantizes_weights
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
+from sweep.config.networks import Network
+from sweep.config.parts import Hyperparameter, Part, Values, hyperparameters_of, part_of, parts_of
+from sweep.config.transfer import TRANSFER
+
+NO_QUANTIZER = "none"
+KINDS: tuple[type[Part], ...] = (Network, Quantizer, Optimizer, Schedule, Rule)  # of which every run has one part each
+OF_QUANTIZERS = hyperparameters_of(parts_of(Quantizer).values())
+ALL_PARTS: tuple[Part, ...] = (*(part for kind in KINDS for part in parts_of(kind).values()), *TRANSFER)
+OF_PARTS: Mapping[str, Hyperparameter] = hyperparameters_of(ALL_PARTS)
+
+
+def chosen_parts(values: Values) -> Iterator[Part]:
+    """Those of `values`, whose quantizer is settled; full precision has none."""
+    for kind in KINDS:
+        if values[kind.key] != NO_QUANTIZER:
+            yield part_of(kind, values[kind.key])
+
+
+def check_chosen(key: str, value: object) -> str:
+    """`value`, where it is the name of a part of the kind with this key; raises `ConfigError`."""
+    name = str(value)
+    if (key, name) != (Quantizer.key, NO_QUANTIZER):
+        part_of(next(kind for kind in KINDS if kind.key == key), name)
+    return name
+
+
+def chosen_quantizer(values: Values) -> str:
+    """The quantizer that there is at the bits of `values`; raises `ConfigError` where it cannot be.
+
+    A quantizer of weights and activations may be another one where only one of both is quantized.
+    """
+    weights, activations = quantizes_weights(values), quantizes_activations(values)
+    if not weights and not activations:
+        return NO_QUANTIZER
+    if values["quantizer"] == NO_QUANTIZER:
+        given = f"bits={values['bits']}" if weights else f"act_bits={values['act_bits']}"
+        raise ConfigError(f"{given} needs a quantizer: allowed are {allowed(parts_of(Quantizer))}")
+    part = part_of(Quantizer, values["quantizer"])
+    name = part.name if weights and activations else (part.activations_only, part.weights_only)[weights] or part.name
+    for what, key, is_asked in (("weights", "bits", weights), ("activations", "act_bits", activations)):
+        if is_asked and getattr(part_of(Quantizer, name), what) is None:
+            others = allowed(other for other, q in parts_of(Quantizer).items() if getattr(q, what) is not None)
+            raise ConfigError(
+                f"{key}={values[key]} with quantizer={name}, which does not quantize {what}: "
+                f"allowed is {key}={FULL_PRECISION}, or one of the quantizers {others}"
+            )
+    return name
+
+
+def unread(values: Values, parts: list[Part]) -> dict[str, Any]:
+    """The hyperparameters that none of `parts` reads, at their neutral values; raises `ConfigError`."""
+    read = {own.name for part in parts for own in part.read_with(values)}
+    others = {name: own.neutral for name, own in OF_PARTS.items() if name not in read}
+    for name, neutral in others.items():
+        if OF_PARTS[name].is_refused_unread and values[name] != neutral:
+            raise ConfigError(_refusal(name, values))
+    return others
+
+
+def _refusal(name: str, values: Values) -> str:
+    for kind in KINDS:
+        readers = [part.name for part in parts_of(kind).values() if OF_PARTS[name] in part.reads]
+        if readers:
+            given = f"{name}={values[name]} with {kind.key}={values[kind.key]}"
+            return f"{given}: only {allowed(readers)} have it; give {name}={OF_PARTS[name].neutral}"
+    raise AssertionError(f"no part reads {name}")
+
+
+def check_conflicts(values: Values, parts: list[Part]) -> None:
+    """Raises `ConfigError` where one of `parts` says that it cannot go with `values`."""
+    for part in parts:
+        message = part.conflict(values)
+        if message:
+            raise ConfigError(message)

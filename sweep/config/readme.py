@@ -1,0 +1,55 @@
+"""Tables of the README that are made of what parts declare: `python -m sweep.config.readme` renews them."""
+
+from collections.abc import Callable, Iterable
+
+from sweep import PROJECT
+from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
+from sweep.config.parts import Hyperparameter, Part, parts_of
+
+README = PROJECT / "README.md"
+
+
+def quantizer_table() -> str:
+    lines = [
+        f"| `{q.name}` | {_quantized(q)} | {q.meaning} | {_names(q.reads)} |" for q in parts_of(Quantizer).values()
+    ]
+    head = ["| quantizer | of | what it is | hyperparameters of its own |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines])
+
+
+def _quantized(quantizer: Quantizer) -> str:
+    of = {"weights": quantizer.weights, "activations": quantizer.activations}
+    return ", ".join(name for name, reads in of.items() if reads is not None)
+
+
+def table_of(kind: type[Part], title: str) -> str:
+    lines = [f"| `{p.name}` | {p.meaning} | {_names(p.reads)} |" for p in parts_of(kind).values()]
+    return "\n".join([f"| {kind.key} | {title} | hyperparameters of its own |", "|---|---|---|", *lines])
+
+
+def _names(hyperparameters: Iterable[Hyperparameter]) -> str:
+    return ", ".join(f"`{own.name}`" for own in hyperparameters)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "quantizers": quantizer_table,
+    "rules": lambda: table_of(Rule, "step along"),
+    "optimizers": lambda: table_of(Optimizer, "what it is"),
+    "schedules": lambda: table_of(Schedule, "how the learning rate falls"),
+}
+
+
+def renewed(text: str) -> str:
+    """`text` with the table of each name anew between `<!-- NAME -->` and `<!-- end NAME -->`."""
+    for name, table in TABLES.items():
+        start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
+        before, found, rest = text.partition(start)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"the README needs a place for the table of {name}: {start.strip()} and {end.strip()}")
+        text = f"{before}{start}{table()}{end}{after}"
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text()))

@@ -1,0 +1,5 @@
+"""DoReFa weights (Zhou et al. 2016)."""
+
+from sweep.config.kinds import Quantizer
+
+PART = Quantizer("dorefa", "weights through tanh to 2^bits levels from -1 to 1", weights=())

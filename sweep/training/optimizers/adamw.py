@@ -1,0 +1,23 @@
+"""Adam with decoupled weight decay (Loshchilov and Hutter 2019)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweep.config.kinds import Optimizer
+
+if TYPE_CHECKING:
+    import torch
+
+    from sweep.config.run import RunConfig
+
+PART = Optimizer("adamw", "Adam with decoupled weight decay")
+
+
+def make_optimizer(
+    groups: Sequence[Mapping[str, Any]], run: "RunConfig", common: Mapping[str, Any]
+) -> "torch.optim.Optimizer":
+    """`common` has lr, a tensor on a GPU, and weight_decay."""
+    import torch
+
+    on_gpu = isinstance(common["lr"], torch.Tensor)
+    return torch.optim.AdamW(groups, fused=True, capturable=on_gpu, **common)  # type: ignore[arg-type]

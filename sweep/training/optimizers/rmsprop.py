@@ -1,0 +1,24 @@
+"""RMSprop (Tieleman and Hinton 2012)."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sweep.config.kinds import Optimizer
+from sweep.training.optimizers import MOMENTUM
+
+if TYPE_CHECKING:
+    import torch
+
+    from sweep.config.run import RunConfig
+
+PART = Optimizer("rmsprop", "RMSprop with momentum", (MOMENTUM,), trains_in_arrays=True)
+
+
+def make_optimizer(
+    groups: Sequence[Mapping[str, Any]], run: "RunConfig", common: Mapping[str, Any]
+) -> "torch.optim.Optimizer":
+    """`common` has lr, a tensor on a GPU, and weight_decay."""
+    import torch
+
+    on_gpu = isinstance(common["lr"], torch.Tensor)
+    return torch.optim.RMSprop(groups, momentum=run.momentum, foreach=True, capturable=on_gpu, **common)  # type: ignore[arg-type]
