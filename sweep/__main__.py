@@ -24,11 +24,11 @@ COMMANDS = (
 
 
 def main() -> None:
-    given = sys.argv[1] if len(sys.argv) > 1 else ""
-    if given not in COMMANDS:
-        sys.exit(f"error: {given or 'no command'}{did_you_mean(given, COMMANDS)}: allowed are {allowed(COMMANDS)}")
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        sys.exit(f"error: {name or 'no command'}{did_you_mean(name, COMMANDS)}: allowed are {allowed(COMMANDS)}")
     del sys.argv[1]
-    runpy.run_module(f"sweep.{given}", run_name="__main__", alter_sys=True)
+    runpy.run_module(f"sweep.{name}", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -28,14 +28,14 @@ def _objective(text: str) -> Objective:
     return parse_objective(f"{'maximize' if text.endswith('_acc') else 'minimize'} {text}")
 
 
-def _objectives(name: str, given: str) -> list[Objective]:
-    return [_objective(text.strip()) for text in given.split(",")]
+def _objectives(name: str, value: str) -> list[Objective]:
+    return [_objective(text.strip()) for text in value.split(",")]
 
 
-def _count(name: str, given: str) -> int:
-    if not given.isdigit() or not int(given):
-        raise ConfigError(f"{name}={given}: a whole number from 1 up is needed")
-    return int(given)
+def _count(name: str, value: str) -> int:
+    if not value.isdigit() or not int(value):
+        raise ConfigError(f"{name}={value}: a whole number from 1 up is needed")
+    return int(value)
 
 
 OBJECTIVE = Key("objective", "columns, each alone or as `minimize COLUMN`, `maximize COLUMN`", _objectives, "test_loss")

@@ -8,9 +8,9 @@ from omegaconf import DictConfig
 
 from sweep.commands.arguments import Argument, Key, Section, run_command, text
 from sweep.commands.composed import MULTIRUN, ComposedCommand
-from sweep.commands.given import TWIN_FIXED
 from sweep.commands.keys import HYDRA, IMAGES, RUN_KEYS, SETTINGS, TRAINING_SETTINGS
 from sweep.commands.sweeper import GridSweeper, single_run
+from sweep.commands.weight_names import TWIN_FIXED
 from sweep.config.checks import ConfigError
 from sweep.config.grid import AXES, GROUPS
 from sweep.config.transfer import TWIN

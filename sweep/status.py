@@ -29,13 +29,13 @@ MOST_LEVELS = 12  # values of an axis that get a line each
 CLEAR = "\x1b[H\x1b[2J"
 
 
-def _seconds(name: str, given: str) -> float:
+def _seconds(name: str, value: str) -> float:
     try:
-        seconds = float(given)
+        seconds = float(value)
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ConfigError(f"{name}={given}: allowed are seconds between two looks, or 0 to look once")
+        raise ConfigError(f"{name}={value}: allowed are seconds between two looks, or 0 to look once")
     return seconds
 
 

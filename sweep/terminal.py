@@ -62,7 +62,7 @@ class Bar:
         self._shown_at = time.monotonic()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
         if self._bar.disable and self._done:

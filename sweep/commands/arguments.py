@@ -37,11 +37,11 @@ class Key(Generic[Value]):
     choices: tuple[str, ...] = ()
     takes_more: bool = False
 
-    def value_of(self, given: str) -> Value:
+    def value_of(self, value: str) -> Value:
         """Raises `ConfigError`."""
         if self.choices:
-            check_choice(self.name, given, self.choices)
-        return self.read(self.name, given)
+            check_choice(self.name, value, self.choices)
+        return self.read(self.name, value)
 
     def is_called(self, name: str) -> bool:
         return name == self.name or (self.takes_more and name.startswith((f"{self.name}.", f"{self.name}/")))
@@ -153,7 +153,7 @@ class Arguments:
     def of(self, section: Section) -> dict[str, str]:
         """The texts of the keys of `section` that were given, those that are empty left out."""
         names = {key.name for key in section.keys}
-        return {name: given for name, given in self.texts.items() if name in names and given}
+        return {name: value for name, value in self.texts.items() if name in names and value}
 
     def shell_command(self) -> str:
         """What to type to say the same."""

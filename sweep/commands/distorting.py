@@ -57,7 +57,7 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
     _check_published(trained, distortions)
     evaluated = stored_of_runs(results_dir, _EVALUATED, "distort")
     code = code_fingerprint("distort")
-    plan = make_distort_plan(trained.points, distortions, trained.facts, evaluated, code, trained.worker_kind)
+    plan = make_distort_plan(trained.points, distortions, trained.facts, evaluated, code, trained.processor)
     print(f"{len(trained.points)} runs on {len(distortions)} sets of corrupted images each; a run below is one on one")
     carry_out(with_kept_weights(plan, settings), settings, launcher, prepare=partial(_make_images, trained.facts))
     if not settings.dry_run:

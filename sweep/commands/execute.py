@@ -16,7 +16,7 @@ from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.settings import Settings
 from sweep.config.studies import known_studies, study_table_of
-from sweep.plan.cost import worker_kind
+from sweep.plan.cost import processor_of
 from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
 from sweep.results.compaction import compact_all
 from sweep.results.paths import ResultsDir, SweepDir
@@ -39,10 +39,10 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
     settings = resolved(settings, launcher)
     results_dir = Path(settings.results_dir)
-    kind = worker_kind(settings.device, settings.engine)
+    processor = processor_of(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
     processes = settings.processes_per_run
-    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), kind, processes)
+    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), processor, processes)
     check_kernels(plan, settings)
     carry_out(plan, settings, launcher)
     if settings.dry_run:
@@ -79,7 +79,7 @@ def carry_out(
     `prepare` is told what is left before any worker starts.
     """
     results_dir = Path(settings.results_dir)
-    print(f"sweep {plan.sweep_id} on {worker_kind(settings.device, settings.engine)}, results in {results_dir}")
+    print(f"sweep {plan.sweep_id} on {processor_of(settings.device, settings.engine)}, results in {results_dir}")
     print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
     if settings.dry_run:
         return

@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Override
 from launchers.base import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
-from sweep.commands.trained import named, option_axes, select_trained, stored_of_runs, those, with_kept_weights
+from sweep.commands.trained import option_axes, select_trained, shown_ids, stored_of_runs, those, with_kept_weights
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.kinds import Quantizer
@@ -56,7 +56,7 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
     rows = stored_of_runs(results_dir, _MEASURED, "measure")
     measured = [Measured(run, measure_config_of(row), row) for run, row in rows]
     code = code_fingerprint("measure")
-    plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.worker_kind)
+    plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.processor)
     carry_out(with_kept_weights(plan, settings), settings, launcher)
     if not settings.dry_run:
         print("tables:", shell_command("sweep.tables", table=3, results_dir=results_dir))
@@ -78,6 +78,6 @@ def check_latent(runs: Sequence[RunConfig]) -> None:
     others = [run.run_id for run in runs if run.bits != FULL_PRECISION and run.quantizer not in known]
     if others:
         raise ConfigError(
-            f"measure.centre=latent with {named(others)}: only weights with step sizes can be quantized anew; take "
+            f"measure.centre=latent with {shown_ids(others)}: only weights with step sizes can be quantized anew; take "
             f"measure.centre=quantized, or runs with quantizer={allowed(known)}"
         )

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from launchers.base import PlanLauncher
 from sweep.commands.execute import Point, describe_all, execute
-from sweep.commands.given import GivenWeights, twin_command
+from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.grid import AXES, GROUPS, Axis, composed_and_merged, expand, fixed_axis, parse_parts
@@ -79,8 +79,8 @@ class PlanSweeper(Sweeper):
         with errors_for_hydra():
             self._launcher = make_launcher(config, task_function)
 
-    def _weights(self, settings: Settings, facts: Mapping[str, DataFacts]) -> GivenWeights:
-        return GivenWeights(settings, facts, twin_command(recorded(self._master.hydra), "-m"))
+    def _weights(self, settings: Settings, facts: Mapping[str, DataFacts]) -> WeightNames:
+        return WeightNames(settings, facts, twin_command(recorded(self._master.hydra), "-m"))
 
     def _parse(self, arguments: list[str]) -> tuple[list[Override], list[Override], Values]:
         """All overrides, those with one value, and the configuration that these alone give."""
@@ -168,13 +168,13 @@ def swept_values(override: Override) -> list[Any]:
 
 
 def _points(
-    compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any], weights: GivenWeights
+    compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any], weights: WeightNames
 ) -> Iterator[Point]:
     for base in compositions:
         source = source_of(base)
         digest = {"data_sha256": facts[source.name].sha256}
         for point in expand(axes, {**base, **digest}):
-            yield make_run(weights.named(point)), source
+            yield make_run(weights.exact(point)), source
 
 
 @errors_for_hydra()
@@ -185,6 +185,6 @@ def single_run(config: DictConfig, hydra_config: HydraConf, task_function: TaskF
     source = source_of(values)
     facts = describe_all([source])
     settings = settings_of(values | {"grid": {"name": "single"}})
-    weights = GivenWeights(settings, facts, twin_command(recorded(hydra_config)))
-    run = make_run(weights.named(values | {"data_sha256": facts[source.name].sha256}))
+    weights = WeightNames(settings, facts, twin_command(recorded(hydra_config)))
+    run = make_run(weights.exact(values | {"data_sha256": facts[source.name].sha256}))
     execute([(run, source)], facts, settings, launcher)

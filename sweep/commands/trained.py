@@ -16,7 +16,7 @@ from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS, DataSource, RunConfig
 from sweep.config.settings import Settings, make_settings
 from sweep.config.work import Kind
-from sweep.plan.cost import worker_kind
+from sweep.plan.cost import processor_of
 from sweep.plan.plan import Plan
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
@@ -38,8 +38,8 @@ class Trained:
         return Path(self.settings.results_dir)
 
     @property
-    def worker_kind(self) -> str:
-        return worker_kind(self.settings.device, self.settings.engine)
+    def processor(self) -> str:
+        return processor_of(self.settings.device, self.settings.engine)
 
 
 def select_trained(
@@ -49,8 +49,8 @@ def select_trained(
     suitable: Callable[[Sequence[RunConfig]], list[RunConfig]] = list,
 ) -> Trained:
     """The finished runs that `values` select, less those that are not `suitable`; raises `ConfigError`."""
-    given = dataclasses.asdict(Settings(engine="plain")) | dict(values)
-    settings = resolved(make_settings(given, study=study), launcher)
+    asked = dataclasses.asdict(Settings(engine="plain")) | dict(values)
+    settings = resolved(make_settings(asked, study=study), launcher)
     runs = suitable(finished_runs(Path(settings.results_dir), make_selection(values["select"])))
     sources = {name: _source(name, values) for name in {run.dataset for run in runs}}
     facts = describe_all(sources.values())
@@ -74,7 +74,7 @@ def finished_runs(results_dir: Path, selection: Selection) -> list[RunConfig]:
     for status, name in ((None, "not trained yet"), ("failed", "failed"), ("diverged", "diverged")):
         others = runs[runs["status"].isna() if status is None else runs["status"] == status]
         if len(others):
-            print(f"left out: {named(others['run_id'].tolist())} {name}")
+            print(f"left out: {shown_ids(others['run_id'].tolist())} {name}")
     wanted = set(runs.loc[runs["status"] == "finished", "run_id"])
     if not wanted:
         raise ConfigError(f"none of the {len(runs)} selected runs has finished: there is nothing to work on")
@@ -87,21 +87,21 @@ def those(runs: Sequence[RunConfig], fit: Callable[[RunConfig], bool], why: str)
     kept = [run for run in runs if fit(run)]
     others = [run.run_id for run in runs if run not in kept]
     if not kept:
-        raise ConfigError(f"{named(others)}: {why}")
+        raise ConfigError(f"{shown_ids(others)}: {why}")
     if others:
-        print(f"left out: {named(others)}: {why}")
+        print(f"left out: {shown_ids(others)}: {why}")
     return kept
 
 
-def named(run_ids: Sequence[str]) -> str:
+def shown_ids(run_ids: Sequence[str]) -> str:
     shown = ", ".join(run_id[:12] for run_id in run_ids[:SHOWN])
     more = f" and {len(run_ids) - SHOWN} more" if len(run_ids) > SHOWN else ""
     return f"{len(run_ids)} {'run' if len(run_ids) == 1 else 'runs'} ({shown}{more})"
 
 
 def _source(dataset: str, values: Values) -> DataSource:
-    kind, directory = values["data_source"] or dataset, str(values["data_dir"])
-    return DataSource(kind, dataset, directory, values["label_column"], values["image_size"])
+    loader, directory = values["data_source"] or dataset, str(values["data_dir"])
+    return DataSource(loader, dataset, directory, values["label_column"], values["image_size"])
 
 
 def _check_images(run: RunConfig, facts: DataFacts) -> None:
@@ -127,7 +127,7 @@ def with_kept_weights(plan: Plan, settings: Settings) -> Plan:
     if not missing:
         return plan
     why = (
-        f"{named(missing)} kept no weights in {results.weights_folder}: train with keep_weights=true, into another "
+        f"{shown_ids(missing)} kept no weights in {results.weights_folder}: train with keep_weights=true, into another "
         f"results_dir where the runs have their rows already"
     )
     left = tuple(planned for planned in plan.runs if planned.run_id not in missing)

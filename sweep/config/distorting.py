@@ -45,7 +45,7 @@ def make_distortions(
     corruptions: Sequence[object], severities: Sequence[object], seeds: Sequence[object], source: str, directory: str
 ) -> list[Distortion]:
     """Every corruption at every severity and seed, each once; raises `ConfigError`."""
-    names = [name for given in corruptions for name in _named(given)]
+    names = [name for asked in corruptions for name in _corruptions_of(asked)]
     levels = [check_integer("severity", level, SEVERITIES[0], SEVERITIES[-1]) for level in severities]
     drawn = [check_integer("corruption_seed", seed, 0, 2**31 - 1) for seed in seeds]
     drawn = drawn if source == GENERATED else [0]
@@ -53,8 +53,8 @@ def make_distortions(
     return list(dict.fromkeys(Distortion(*point, source, directory) for point in points))
 
 
-def _named(given: object) -> tuple[str, ...]:
-    name, known = str(given), (*CORRUPTIONS, *SETS)
+def _corruptions_of(asked: object) -> tuple[str, ...]:
+    name, known = str(asked), (*CORRUPTIONS, *SETS)
     if name not in known:
         raise ConfigError(f"corruption={name}: allowed are {allowed(known)}{did_you_mean(name, known)}")
     return SETS.get(name, (name,))

@@ -205,9 +205,9 @@ def array_key(run: RunConfig) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the images of a data set come from: `kind` names a loader, the rest is what it needs."""
+    """Where the images of a data set come from: `loader` names what reads them, the rest is what it needs."""
 
-    kind: str
+    loader: str
     name: str
     directory: str
     label_column: str | None = None

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def part_of_source(source: "DataSource") -> DataSet:
     """The data set whose code reads `source`; raises `ConfigError`."""
     sources = {part.name: part for part in data_sets().values() if not part.source}
-    if source.kind not in sources:
-        raise ConfigError(f"data_source={source.kind}: allowed are {allowed(sorted(sources))}")
+    if source.loader not in sources:
+        raise ConfigError(f"data_source={source.loader}: allowed are {allowed(sorted(sources))}")
     known = named_in_rows(source.name)
-    if known is not None and known[0].data_source != source.kind:
+    if known is not None and known[0].data_source != source.loader:
         raise ConfigError(
             f"dataset_name={source.name} is the name of another data set of this package: results on other "
             f"images need a name of their own"
         )
-    return sources[source.kind]
+    return sources[source.loader]
 
 
 def describe(source: "DataSource") -> DataFacts:

@@ -32,22 +32,22 @@ class Bounds:
         return {name: self._printed(name, scales) for name in BOUNDS}
 
     def _printed(self, name: str, scales: dict[str, float | None]) -> float | None:
-        kind, *magnitude, origin = name.split("_")
+        family, *magnitude, origin = name.split("_")
         scale = scales[SCALE_OF[name]]
         if scale is None:
             return None
-        x = self._magnitude(kind, origin, scale) if magnitude else self._plain(kind, origin, scale)
+        x = self._magnitude(family, origin, scale) if magnitude else self._plain(family, origin, scale)
         paper = self._config.log_argument == "paper" and (magnitude or origin == "orig")
         x += math.log(self._m / (self._config.delta if paper else scale)) + 10
         return math.sqrt(x / self._m) if x >= 0 else math.nan
 
-    def _plain(self, kind: str, origin: str, scale: float) -> float:
-        factor = math.log(2 * self._omega) if kind == "sharpness" else 1.0
+    def _plain(self, family: str, origin: str, scale: float) -> float:
+        factor = math.log(2 * self._omega) if family == "sharpness" else 1.0
         return self._norm2[origin] * factor / (4 * scale**2)
 
-    def _magnitude(self, kind: str, origin: str, scale: float) -> float:
+    def _magnitude(self, family: str, origin: str, scale: float) -> float:
         eps2 = self._config.magnitude_eps**2
-        width = 4 * math.log(2 * self._omega / self._config.delta) if kind == "sharpness" else 1.0
+        width = 4 * math.log(2 * self._omega / self._config.delta) if family == "sharpness" else 1.0
         above = math.log(eps2 + (scale**2 + width) * self._norm2[origin] / self._omega)
         below = (eps2 + scale**2 * self._moved2).log().sum().item()
         return (self._omega * above - below) / 4

@@ -76,9 +76,9 @@ class _Layer:
         conv, bn, _ = block.children()
         assert isinstance(conv, nn.Conv2d)
 
-        def of(module: nn.Module, place: int, kind: str) -> Tensor:
-            one = getattr(module, kind)
-            return weights.get(f"{name}.{place}.{kind}", one.expand(sets, *one.shape))
+        def of(module: nn.Module, place: int, parameter: str) -> Tensor:
+            one = getattr(module, parameter)
+            return weights.get(f"{name}.{place}.{parameter}", one.expand(sets, *one.shape))
 
         weight, bias = of(conv, 0, "weight"), of(conv, 0, "bias")
         if isinstance(bn, nn.BatchNorm2d):

@@ -34,19 +34,19 @@ SPEEDS = {
 BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forward pass
 
 
-def worker_kind(device: str, engine: str | None) -> str:
+def processor_of(device: str, engine: str | None) -> str:
     """What decides a run's speed, of a worker or of a row: cpu or cuda, and whether runs train in arrays."""
     return ("cpu" if device == "cpu" else "cuda") + (" array" if engine == "array" else "")
 
 
-def run_kind(run: RunConfig, kind: str) -> str:
-    """What `kind` is for `run`: workers that train arrays train a run that cannot join one by itself."""
-    return kind if can_join_array(run) else kind.removesuffix(" array")
+def processor_for(run: RunConfig, processor: str) -> str:
+    """What `processor` is for `run`: workers that train arrays train a run that cannot join one by itself."""
+    return processor if can_join_array(run) else processor.removesuffix(" array")
 
 
-def operations_s(run: RunConfig, facts: DataFacts, kind: str) -> float:
-    """Seconds that `run` takes by operation counts alone on a worker of `kind`, see `worker_kind`."""
-    speed = SPEEDS[kind]
+def operations_s(run: RunConfig, facts: DataFacts, processor: str) -> float:
+    """Seconds that `run` takes by operation counts alone on `processor`, see `processor_of`."""
+    speed = SPEEDS[processor]
     train, test = facts.subset(run)
     steps = run.epochs * -(-train // run.batch_size)
     teacher = 1 if run.teacher != NO_TEACHER and run.teacher_labels == "live" else 0  # as if it were as large
@@ -88,24 +88,24 @@ def _key(run: RunConfig, level: tuple[str, ...]) -> tuple[Any, ...]:
 
 
 class CostModel:
-    """Expected seconds of runs on one kind of worker: operation counts times the median ratio of stored rows."""
+    """Expected seconds of runs on one processor: operation counts times the median ratio of stored rows."""
 
-    def __init__(self, kind: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
-        """`rows`: stored rows as mappings; only those of this kind of worker and of data sets in `facts` count."""
-        self.kind = kind
-        self._ratios = Ratios(_seen(kind, rows, facts))
+    def __init__(self, processor: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]) -> None:
+        """`rows`: stored rows as mappings; only those of this processor and of data sets in `facts` count."""
+        self.processor = processor
+        self._ratios = Ratios(_seen(processor, rows, facts))
 
     def expected_s(self, run: RunConfig, facts: DataFacts) -> tuple[float, str]:
         """Seconds, and what they come from: `rows` or `operations`."""
-        return self._ratios.expected_s(run, operations_s(run, facts, self.kind))
+        return self._ratios.expected_s(run, operations_s(run, facts, self.processor))
 
 
 def _seen(
-    kind: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]
+    processor: str, rows: Iterable[Mapping[str, Any]], facts: Mapping[str, DataFacts]
 ) -> Iterator[tuple[RunConfig, float]]:
     for row in rows:
-        same_kind = worker_kind(row["device"], row["engine"]) == kind
-        if row["status"] == "finished" and same_kind and row["dataset"] in facts:
+        is_same = processor_of(row["device"], row["engine"]) == processor
+        if row["status"] == "finished" and is_same and row["dataset"] in facts:
             run = RunConfig(**{name: row[name] for name in RUN_FIELDS})
             of_one_process = row["seconds"] * (row.get("processes") or 1)
-            yield run, of_one_process / operations_s(run, facts[run.dataset], kind)
+            yield run, of_one_process / operations_s(run, facts[run.dataset], processor)

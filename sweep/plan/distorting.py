@@ -21,19 +21,19 @@ def make_distort_plan(
     facts: Mapping[str, DataFacts],
     evaluated: Sequence[Evaluated],
     code: str,
-    kind: str,
+    processor: str,
 ) -> Plan:
     """Every run of `points` on every one of `distortions`, against what is stored and today's `code`.
 
-    `facts` by name of the data set; `kind` of the workers, see `sweep.plan.cost.worker_kind`.
+    `facts` by name of the data set; `processor` of the workers, see `sweep.plan.cost.processor_of`.
     """
 
     @cache
     def operations_s(run: RunConfig) -> float:
-        speed, images = SPEEDS[kind], facts[run.dataset].subset(run)[1]
+        speed, images = SPEEDS[processor], facts[run.dataset].subset(run)[1]
         return speed.step_s + images * macs_per_image(run, facts[run.dataset]) / speed.macs_per_s
 
-    alike = [(run, row) for run, row in evaluated if run.dataset in facts and is_like(row, kind)]
+    alike = [(run, row) for run, row in evaluated if run.dataset in facts and is_like(row, processor)]
     ratios = Ratios((run, row["seconds"] / operations_s(run)) for run, row in alike)
     expected = cache(lambda run: ratios.expected_s(run, operations_s(run)))
     rows = {row["task_id"]: row for _, row in evaluated}

@@ -26,14 +26,14 @@ def make_measure_plan(
     facts: Mapping[str, DataFacts],
     measured: Sequence[Measured],
     code: str,
-    kind: str,
+    processor: str,
 ) -> Plan:
     """Every run of `points` with every one of `configs`, against what is stored and today's `code`.
 
-    `facts` by name of the data set; `kind` of the workers, see `sweep.plan.cost.worker_kind`.
+    `facts` by name of the data set; `processor` of the workers, see `sweep.plan.cost.processor_of`.
     """
-    similar = [each for each in measured if is_like(each.row, kind)]
-    cost = MeasureCostModel(kind, [(each.run, each.config, each.row["seconds"]) for each in similar], facts)
+    similar = [each for each in measured if is_like(each.row, processor)]
+    cost = MeasureCostModel(processor, [(each.run, each.config, each.row["seconds"]) for each in similar], facts)
     stored = {each.row["task_id"]: each.row for each in measured}
     pairs = ((run, source, config) for run, source in points for config in configs)
     return plan_work("measure", pairs, stored, code, cost.expected_s)

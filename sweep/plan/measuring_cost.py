@@ -27,26 +27,26 @@ def forward_images(config: MeasureConfig, facts: DataFacts, run: RunConfig) -> f
     return len(FORMS) * (2 * sigma + 2 * alpha + hessian + linf + landscape) + regularizer
 
 
-def operations_s(config: MeasureConfig, facts: DataFacts, run: RunConfig, kind: str) -> float:
-    return forward_images(config, facts, run) * macs_per_image(run, facts) / SPEEDS[kind].macs_per_s
+def operations_s(config: MeasureConfig, facts: DataFacts, run: RunConfig, processor: str) -> float:
+    return forward_images(config, facts, run) * macs_per_image(run, facts) / SPEEDS[processor].macs_per_s
 
 
 class MeasureCostModel:
-    """Expected seconds of measurements on one kind of worker."""
+    """Expected seconds of measurements on one processor."""
 
     def __init__(
         self,
-        kind: str,
+        processor: str,
         seen: Iterable[tuple[RunConfig, MeasureConfig, float]],
         facts: Mapping[str, DataFacts],
     ) -> None:
-        """`seen`: runs, settings and seconds of stored measurements by this kind of worker."""
-        self._kind, self._facts = kind, facts
+        """`seen`: runs, settings and seconds of stored measurements by this processor."""
+        self._processor, self._facts = processor, facts
         known = ((run, config, seconds) for run, config, seconds in seen if run.dataset in facts)
         self._ratios = Ratios(
-            (run, seconds / operations_s(config, facts[run.dataset], run, kind)) for run, config, seconds in known
+            (run, seconds / operations_s(config, facts[run.dataset], run, processor)) for run, config, seconds in known
         )
 
     def expected_s(self, run: RunConfig, config: MeasureConfig) -> tuple[float, str]:
         """Seconds, and what they come from: `rows` or `operations`."""
-        return self._ratios.expected_s(run, operations_s(config, self._facts[run.dataset], run, self._kind))
+        return self._ratios.expected_s(run, operations_s(config, self._facts[run.dataset], run, self._processor))

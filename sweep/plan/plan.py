@@ -19,7 +19,7 @@ from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
 from sweep.config.work import PAST, TRAINING, Kind, Options, Work
-from sweep.plan.cost import CostModel, run_kind, worker_kind
+from sweep.plan.cost import CostModel, processor_for, processor_of
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
@@ -75,9 +75,9 @@ class Plan:
         beside.replace(path)
 
 
-def check_run(run: RunConfig, facts: DataFacts, kind: str) -> None:
-    """Raises `ConfigError` where `run` asks for what its data set, or a worker of `kind`, does not have."""
-    if run.precision == "tf32" and kind == "cpu":
+def check_run(run: RunConfig, facts: DataFacts, processor: str) -> None:
+    """Raises `ConfigError` where `run` asks for what its data set, or `processor`, does not have."""
+    if run.precision == "tf32" and processor == "cpu":
         raise ConfigError(
             "precision=tf32: a CPU has no such arithmetic; take precision=fp32 or a GPU (engine=array rounds on a "
             "CPU as a GPU would)"
@@ -141,15 +141,15 @@ def make_plan(
     facts: Mapping[str, DataFacts],
     rows: Sequence[Mapping[str, Any]],
     code: str,
-    kind: str,
+    processor: str,
     processes: int = 1,
 ) -> Plan:
     """The plan of `points`, against the stored `rows` and the fingerprint of today's `code`.
 
-    `facts` by name of the data set; `kind` of the workers, see `sweep.plan.cost.worker_kind`, and how many `processes`
-    of that kind train one run. Raises `ConfigError`.
+    `facts` by name of the data set; `processor` of the workers, see `sweep.plan.cost.processor_of`; `processes` train
+    one run together. Raises `ConfigError`.
     """
-    cost = cache(lambda kind: CostModel(kind, rows, facts))
+    cost = cache(lambda processor: CostModel(processor, rows, facts))
     stored = {row["run_id"]: row for row in rows}
     planned: dict[str, PlannedRun] = {}
     points_count = 0
@@ -157,9 +157,9 @@ def make_plan(
         points_count += 1
         run_id = run.run_id
         if run_id not in planned:
-            check_run(run, facts[run.dataset], kind)
+            check_run(run, facts[run.dataset], processor)
             check_processes(run, facts[run.dataset], processes)
-            seconds, origin = cost(run_kind(run, kind)).expected_s(run, facts[run.dataset])
+            seconds, origin = cost(processor_for(run, processor)).expected_s(run, facts[run.dataset])
             state = state_of(stored.get(run_id), code)
             planned[run_id] = PlannedRun(run, run_id, source, state, seconds / processes, origin)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
@@ -187,9 +187,9 @@ def plan_work(
     return Plan(kind, tuple(planned.values()), count - len(planned), kind)
 
 
-def is_like(row: Mapping[str, Any], kind: str) -> bool:
-    """Whether the time that stored work took says what such work will take on a worker of `kind`."""
-    return row["status"] == "finished" and worker_kind(row["device"], None) == kind
+def is_like(row: Mapping[str, Any], processor: str) -> bool:
+    """Whether the time that stored work took says what such work will take on `processor`."""
+    return row["status"] == "finished" and processor_of(row["device"], None) == processor
 
 
 def state_of(row: Mapping[str, Any] | None, code: str) -> State:

@@ -14,7 +14,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource, RunConfig, make_run
 from sweep.config.settings import Settings
-from sweep.plan.cost import worker_kind
+from sweep.plan.cost import processor_of
 from sweep.plan.plan import Plan, make_plan
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.provenance import code_fingerprint
@@ -79,7 +79,7 @@ class _Search:
         self._problem, self._launcher = problem, launcher
         self._log = TrialLog(problem.folder.trials)
         self._workers = launcher.workers(problem.settings)
-        self._kind = worker_kind(problem.settings.device, problem.settings.engine)
+        self._processor = processor_of(problem.settings.device, problem.settings.engine)
         self._trained: set[str] = set()  # by this process: a run that failed is tried again by the next command
         self._parameters: dict[str, dict[str, Any] | None] = {}  # of seeds, by run id
         self.errors: dict[str, str] = {}
@@ -93,7 +93,7 @@ class _Search:
         mean_s = sum(p.expected_s for p in planned) / len(planned)
         return "\n".join(
             [
-                f"search {problem.search_id} on {self._kind}, results in {problem.results_dir}",
+                f"search {problem.search_id} on {self._processor}, results in {problem.results_dir}",
                 *(f"  {line}" for line in problem.space.lines()),
                 f"{len(recorded.trials)} of {problem.options.n_trials} trials asked, {left} to train at most: about "
                 f"{duration(left * mean_s)} of one worker, in batches of {self._workers}",
@@ -121,9 +121,8 @@ class _Search:
         problem = self._problem
         points = ((run, problem.sources[run.dataset]) for run in runs)
         settings, known = problem.settings, list(rows.values())
-        return make_plan(
-            settings.study, points, problem.facts, known, code_fingerprint(), self._kind, settings.processes_per_run
-        )
+        on = (self._processor, settings.processes_per_run)
+        return make_plan(settings.study, points, problem.facts, known, code_fingerprint(), *on)
 
     def _asked_plan(self, recorded: Recorded, rows: Rows) -> Plan:
         """The runs that were asked and have, or are to have, a row: none is missing where a run was pruned."""

@@ -109,10 +109,10 @@ def make_options(values: Mapping[str, Any]) -> SearchOptions:
     return options
 
 
-def _objectives(given: object) -> tuple[Objective, ...]:
-    listed = [given] if isinstance(given, str) else given
+def _objectives(asked: object) -> tuple[Objective, ...]:
+    listed = [asked] if isinstance(asked, str) else asked
     if not isinstance(listed, Sequence) or not listed:
-        raise ConfigError(f"objectives={given}: a list such as [minimize test_loss,minimize gap] is needed")
+        raise ConfigError(f"objectives={asked}: a list such as [minimize test_loss,minimize gap] is needed")
     objectives = tuple(parse_objective(str(text)) for text in listed)
     columns = [objective.column for objective in objectives]
     if len(set(columns)) < len(columns):
@@ -120,18 +120,18 @@ def _objectives(given: object) -> tuple[Objective, ...]:
     return objectives
 
 
-def _method(kind: str, given: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Method:
-    options = dict(given)
+def _method(role: str, asked: Mapping[str, Any], known: Mapping[str, Sequence[str]]) -> Method:
+    options = dict(asked)
     name = str(options.pop("name", None))
     if name not in known:
-        raise ConfigError(f"{kind}={name}: allowed are {allowed(known)}{did_you_mean(name, known)}")
+        raise ConfigError(f"{role}={name}: allowed are {allowed(known)}{did_you_mean(name, known)}")
     for key, value in options.items():
         if key not in known[name]:
-            keys = [*known[name], *(["seed"] if kind == "sampler" else [])]
-            listed = {f"Of {kind}={name}": [f"{kind}.{key}" for key in keys]}
-            raise no_such_key(f"{kind}.{key}={value}", f"{kind}.{key}", listed)
+            keys = [*known[name], *(["seed"] if role == "sampler" else [])]
+            listed = {f"Of {role}={name}": [f"{role}.{key}" for key in keys]}
+            raise no_such_key(f"{role}.{key}={value}", f"{role}.{key}", listed)
         if not isinstance(value, bool | int | float):
-            raise ConfigError(f"{kind}.{key}={value}: a number, true or false is needed")
+            raise ConfigError(f"{role}.{key}={value}: a number, true or false is needed")
     return Method(name, options)
 
 

@@ -45,9 +45,9 @@ def make_pruner(options: SearchOptions) -> BasePruner:
     return _make("pruner", options.pruner, _PRUNERS[options.pruner.name])
 
 
-def _make(kind: str, method: Method, make: Callable[..., T], **seed: int) -> T:
+def _make(role: str, method: Method, make: Callable[..., T], **seed: int) -> T:
     try:
         return make(**method.options, **seed)
     except (ValueError, TypeError) as error:
-        given = ", ".join(f"{kind}.{name}={value}" for name, value in method.options.items())
-        raise ConfigError(f"{kind}={method.name}, {given}: {error}") from None
+        options = ", ".join(f"{role}.{name}={value}" for name, value in method.options.items())
+        raise ConfigError(f"{role}={method.name}, {options}: {error}") from None

@@ -42,14 +42,14 @@ class Interval:
 
 def make_interval(name: str, low: float, high: float, log: bool) -> Interval:
     """Raises `ConfigError` where `name` takes no such numbers."""
-    given = f"{name}=interval({low:g},{high:g})"
+    asked = f"{name}=interval({low:g},{high:g})"
     if name not in FLOATS:
         raise ConfigError(
-            f"{given}: {name} does not take every number of an interval; "
+            f"{asked}: {name} does not take every number of an interval; "
             f"give {name}=choice(...) or, for whole numbers, {name}=range(low,high,step)"
         )
     if not low < high:
-        raise ConfigError(f"{given}: the first number must be below the second")
+        raise ConfigError(f"{asked}: the first number must be below the second")
     if log and low <= 0:
         raise ConfigError(f"{name}=tag(log, interval({low:g},{high:g})): a logarithmic interval starts above 0")
     return Interval(name, check_value(name, low), check_value(name, high), log)
@@ -68,7 +68,7 @@ class Space:
     axes: tuple[Axis, ...]
     intervals: tuple[Interval, ...]
     bases: Mapping[tuple[Any, ...], Values]  # by the values of `groups`
-    named: Callable[[Values], dict[str, Any]] = dict  # finds the exact names of given weights
+    exact: Callable[[Values], dict[str, Any]] = dict  # finds the exact names of weights
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", tuple(in_order_of_dependence(self.axes)))
@@ -83,7 +83,7 @@ class Space:
             point[interval.name] = interval.suggest(trial)
         for axis in self.axes:
             point[axis.name] = _choose(axis, point, trial)
-        return self.named(point)
+        return self.exact(point)
 
     def _some_base(self, choice: tuple[Any, ...]) -> Values:
         """Of those whose first values are `choice`: they agree in what the next value depends on."""
@@ -93,7 +93,7 @@ class Space:
         """The points of the product, with the two ends of every interval."""
         ends = [fixed_axis(interval.name, [interval.low, interval.high]) for interval in self.intervals]
         for base in self.bases.values():
-            yield from map(self.named, expand([*self.axes, *ends], base))
+            yield from map(self.exact, expand([*self.axes, *ends], base))
 
     def parameters(self, run: RunConfig) -> dict[str, Any] | None:
         """What a trial would have chosen to get `run`; None where it is no point of the space."""

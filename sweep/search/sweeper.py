@@ -43,7 +43,7 @@ class OptunaSweeper(PlanSweeper):
         }
         settings = settings_of(first)
         space = Space(
-            tuple(composed), tuple(merged), tuple(intervals.values()), bases, self._weights(settings, facts).named
+            tuple(composed), tuple(merged), tuple(intervals.values()), bases, self._weights(settings, facts).exact
         )
         search(Problem(space, options, settings, sources, facts), self._launcher)
 

@@ -55,10 +55,10 @@ def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> No
     dist.destroy_process_group()
 
 
-def _own_device(kind: str) -> torch.device:
-    if kind == "cpu":
-        return torch.device(kind)
-    device = torch.device(kind, int(os.environ["LOCAL_RANK"]))
+def _own_device(device_type: str) -> torch.device:
+    if device_type == "cpu":
+        return torch.device(device_type)
+    device = torch.device(device_type, int(os.environ["LOCAL_RANK"]))
     torch.cuda.set_device(device)
     return device
 

@@ -11,9 +11,9 @@ from sweep.results import provenance, rows
 from sweep.results.journal import EPOCH, record
 from sweep.results.paths import ResultsDir
 from sweep.worker.arrays import arrays_of
-from sweep.worker.given import given_path, teacher_run
 from sweep.worker.images import training_data
 from sweep.worker.processes import train_in_processes
+from sweep.worker.weight_files import teacher_run, weights_file
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
@@ -76,7 +76,7 @@ def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks |
         checkpoint=pack.results.checkpoint(task.run_id),
         checkpoint_seconds=settings.checkpoint_seconds,
         weights=pack.results.weights(task.run_id) if settings.keep_weights else None,
-        initial_weights=given_path("initial_weights", task.run.initial_weights, settings),
+        initial_weights=weights_file("initial_weights", task.run.initial_weights, settings),
         teacher=_teacher(task.run, settings),
         stop=stop,
         on_evaluation=record_epoch,
@@ -87,7 +87,7 @@ def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks |
 def _teacher(run: RunConfig, settings: Settings) -> "TeacherSource | None":
     from sweep.training.teachers import TeacherSource
 
-    weights, results_dir = given_path("teacher", run.teacher, settings), Path(settings.results_dir)
+    weights, results_dir = weights_file("teacher", run.teacher, settings), Path(settings.results_dir)
     if weights is None:
         return None
     known = {row["run_id"]: row for row in rows.stored(results_dir, ("run_id", *RUN_FIELDS))}

@@ -17,7 +17,7 @@ def prepare(source: DataSource, cache_dir: Path) -> None:
         dataset(source.directory, train=True, download=True)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
-            f"dataset={source.kind}: {dataset.base_folder} is not in data_dir={Path(source.directory).resolve()}, "
+            f"dataset={source.loader}: {dataset.base_folder} is not in data_dir={Path(source.directory).resolve()}, "
             f"or is damaged, and cannot be downloaded from {dataset.url} ({error}). Put the unpacked folder or "
             f"{dataset.filename} there, give data_dir=... of a place that has it, or train on dataset=digits, "
             f"which needs no download"
@@ -34,4 +34,4 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 def _dataset_class(source: DataSource) -> Any:
     from sweep.data.vision import torchvision
 
-    return getattr(torchvision.datasets, source.kind.upper())
+    return getattr(torchvision.datasets, source.loader.upper())

@@ -25,7 +25,7 @@ def load(source: DataSource, cache_dir: Path) -> ImageArrays:
 
 
 def _cache(source: DataSource, cache_dir: Path) -> Path:
-    return cache_dir / f"{source.kind}-{side_of(source)}"
+    return cache_dir / f"{source.loader}-{side_of(source)}"
 
 
 def _read(source: DataSource) -> ImageArrays:
@@ -38,7 +38,7 @@ def _read(source: DataSource) -> ImageArrays:
 
 
 def _part(source: DataSource) -> OxfordSet:
-    return next(part for part in PARTS if part.name == source.kind)
+    return next(part for part in PARTS if part.name == source.loader)
 
 
 def _torchvision_split(source: DataSource, split: str) -> Any:
@@ -51,7 +51,7 @@ def _torchvision_split(source: DataSource, split: str) -> Any:
         return dataset(source.directory, split=split, transform=resize, download=True)
     except (OSError, RuntimeError) as error:
         raise ConfigError(
-            f"data_source={source.kind}: the files are not in data_dir={Path(source.directory).resolve()}, or are "
+            f"data_source={source.loader}: the files are not in data_dir={Path(source.directory).resolve()}, or are "
             f"damaged, and cannot be downloaded ({error}). Put torchvision's folder for {dataset.__name__} there, or "
             f"give data_dir=... of a place that has it"
         ) from error
@@ -61,9 +61,9 @@ def _arrays(source: DataSource, parts: Sequence[Any], size: int) -> tuple[Images
     """Images (size, side, side, 3) and labels (size,) of all `parts`, one after the other."""
     found = sum(map(len, parts))
     if found != size:
-        raise ConfigError(f"data_dir={source.directory}: {found} images where {source.kind} has {size}")
+        raise ConfigError(f"data_dir={source.directory}: {found} images where {source.loader} has {size}")
     try:
         images, labels = zip(*(part[index] for part in parts for index in range(len(part))), strict=True)
     except OSError as error:
-        raise ConfigError(f"data_dir={source.directory}: cannot read an image of {source.kind} ({error})") from error
+        raise ConfigError(f"data_dir={source.directory}: cannot read an image of {source.loader} ({error})") from error
     return np.stack(images), np.array(labels, dtype=np.int64)

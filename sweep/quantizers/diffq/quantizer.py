@@ -15,17 +15,17 @@ class DiffQ(Quantizer):
     DiffQ learns the bits of groups of weights; here every layer has one number of bits, and none is learned.
     """
 
-    def __init__(self, bits: int, kind: str, noise: Noise) -> None:
+    def __init__(self, bits: int, distribution: str, noise: Noise) -> None:
         super().__init__()
         self.steps: int = 2**bits - 1
-        self.kind, self.noise = kind, noise
+        self.distribution, self.noise = distribution, noise
 
     def forward(self, weight: Tensor) -> Tensor:
         fixed = weight.detach()
         low = fixed.min()
         step = (fixed.max() - low) / self.steps
         if self.training:
-            noise = self.noise.normal_like(fixed) if self.kind == "normal" else self.noise.uniform_like(fixed)
+            noise = self.noise.normal_like(fixed) if self.distribution == "normal" else self.noise.uniform_like(fixed)
             return weight + step / 2 * noise
         return straight_through(low + step * ((fixed - low) / step).round(), weight)
 

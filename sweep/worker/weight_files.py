@@ -1,4 +1,4 @@
-"""Files of the weights that runs are given: where each lies, and that it is the one that the run names."""
+"""Files of the weights that runs start or learn from: where each lies, and that it is the one that the run names."""
 
 import dataclasses
 import hashlib
@@ -24,7 +24,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def given_path(key: str, name: str, settings: Settings) -> Path | None:
+def weights_file(key: str, name: str, settings: Settings) -> Path | None:
     """Of the weights `name` that a run has as its `key`, initial_weights or teacher; None where it has none.
 
     Raises `ConfigError` where a file is not the one that was planned.

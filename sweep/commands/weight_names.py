@@ -1,4 +1,4 @@
-"""Which weights runs are given: finds the exact name of what was asked for, and refuses what cannot be used."""
+"""Names of the weights that runs start or learn from: the exact one of what is asked for, or why it cannot be used."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -16,7 +16,7 @@ from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RA
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
 from sweep.terminal import shell_command
-from sweep.worker.given import FILE_OF, fetch_pretrained, given_path, sha256_of, teacher_run
+from sweep.worker.weight_files import FILE_OF, fetch_pretrained, sha256_of, teacher_run, weights_file
 
 Values = Mapping[str, Any]
 OF_TWINS = f"{TWIN}."
@@ -37,8 +37,8 @@ NOT_OF_TWINS = {
 TWIN_FIXED = {"bits": FULL_PRECISION, "act_bits": FULL_PRECISION, "initial_weights": RANDOM, "teacher": NO_TEACHER}
 
 
-class GivenWeights:
-    """The weights that the runs of one sweep may be given."""
+class WeightNames:
+    """The weights that the runs of one sweep may start or learn from."""
 
     def __init__(self, settings: Settings, facts: Mapping[str, DataFacts], twin_command: str) -> None:
         """`facts` by name of the data set; `twin_command` is what the user types to train missing twins."""
@@ -52,7 +52,7 @@ class GivenWeights:
     def _runs(self) -> dict[str, dict[str, Any]]:
         return {row["run_id"]: row for row in stored(self._results_dir, ("run_id", "status", *RUN_FIELDS))}
 
-    def named(self, point: Values) -> dict[str, Any]:
+    def exact(self, point: Values) -> dict[str, Any]:
         """`point` with the exact names of its weights, which exist and fit; raises `ConfigError`."""
         values = dict(point)
         for key in FILE_OF:
@@ -63,10 +63,10 @@ class GivenWeights:
 
     def _name(self, key: str, point: Values) -> str:
         asked = str(point[key])
-        kind = kind_of(asked)
-        if kind == TWIN:
+        source = kind_of(asked)
+        if source == TWIN:
             return self._twin(point)
-        if kind == RUN:
+        if source == RUN:
             return f"{RUN}:{self._run_id(key, asked.removeprefix(f'{RUN}:'))}"
         if asked == FILE:
             return f"{FILE}:{self._file_sha256(key)}"
@@ -136,7 +136,7 @@ class GivenWeights:
 
         if kind_of(name) == PRETRAINED:
             fetch_pretrained(name.partition(":")[2])
-        path = given_path(key, name, self._settings)
+        path = weights_file(key, name, self._settings)
         assert path is not None
         facts, weights = self._facts[network.dataset], float_weights(read_weights(path))
         shape = (facts.channels, facts.classes, (facts.height, facts.width))

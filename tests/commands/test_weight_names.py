@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from sweep.commands.given import GivenWeights, twin_command
+from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import RunConfig, make_run
@@ -18,7 +18,7 @@ from sweep.results.paths import ResultsDir
 from sweep.results.rows import rows_store
 from sweep.run import COMMAND
 from sweep.training.given import shapes_of
-from sweep.worker.given import fetch_pretrained, given_path, pretrained_path, teacher_run
+from sweep.worker.weight_files import fetch_pretrained, pretrained_path, teacher_run, weights_file
 from tests.commands.test_run import SMALL, run
 from tests.conftest import TINY, tiny_run
 from tests.rows_of import row_of
@@ -45,23 +45,25 @@ def keep(results_dir: Path, run: RunConfig, has_row: bool = True, classes: int =
         rows_store(results_dir).write(run.run_id, [row_of(run)])
 
 
-def named(results_dir: Path, point: dict[str, Any], **settings: Any) -> RunConfig:
-    given = GivenWeights(Settings(results_dir=str(results_dir), **settings), FACTS, twin_command(RECORDED, "-m"))
-    return make_run(given.named(POINT | point))
+def found_run(results_dir: Path, point: dict[str, Any], **settings: Any) -> RunConfig:
+    names = WeightNames(Settings(results_dir=str(results_dir), **settings), FACTS, twin_command(RECORDED, "-m"))
+    return make_run(names.exact(POINT | point))
 
 
 def test_random_weights_need_nothing(tmp_path: Path) -> None:
-    assert named(tmp_path / "none", {}) == tiny_run()
+    assert found_run(tmp_path / "none", {}) == tiny_run()
 
 
 @pytest.mark.parametrize("key", ["initial_weights", "teacher"])
 def test_the_start_of_an_id_is_enough(key: str, tmp_path: Path) -> None:
     source = tiny_run(bits=32)
     keep(tmp_path, source)
-    found = named(tmp_path, {key: f"run:{source.run_id[:6]}"})
+    found = found_run(tmp_path, {key: f"run:{source.run_id[:6]}"})
     assert getattr(found, key) == f"run:{source.run_id}"
-    assert found == named(tmp_path, {key: f"run:{source.run_id}"})
-    assert given_path(key, getattr(found, key), Settings(str(tmp_path))) == ResultsDir(tmp_path).weights(source.run_id)
+    assert found == found_run(tmp_path, {key: f"run:{source.run_id}"})
+    assert weights_file(key, getattr(found, key), Settings(str(tmp_path))) == ResultsDir(tmp_path).weights(
+        source.run_id
+    )
 
 
 def test_the_twin_is_the_same_run_at_full_precision(tmp_path: Path) -> None:
@@ -72,9 +74,9 @@ def test_the_twin_is_the_same_run_at_full_precision(tmp_path: Path) -> None:
         "bits": 2, "quantizer": "saq", "augmentation": "crop", "crops": 2, "initial_weights": "full_precision",
         "teacher": "full_precision", "temperature": 2.0,
     }  # fmt: skip
-    one = named(tmp_path, point)
+    one = found_run(tmp_path, point)
     assert one.initial_weights == one.teacher == f"run:{tiny_run(bits=32, augmentation='crop').run_id}"
-    other = named(tmp_path, point | {"full_precision": {"lr": 0.5, "epochs": 9}})
+    other = found_run(tmp_path, point | {"full_precision": {"lr": 0.5, "epochs": 9}})
     assert other.teacher == f"run:{tiny_run(bits=32, augmentation='crop', lr=0.5, epochs=9).run_id}"
     rows = {row["run_id"]: row for row in rows_store(tmp_path).read().to_pylist()}
     assert teacher_run(other, rows) == tiny_run(bits=32, augmentation="crop", lr=0.5, epochs=9)
@@ -85,15 +87,15 @@ def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     torch.save({name: torch.ones(shape) for name, shape in shapes_of(tiny_run(), 1, 10, (8, 8)).items()}, file)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     files = {"initial_weights_file": str(file), "teacher_file": str(file)}
-    found = named(tmp_path, {"initial_weights": "file", "teacher": "file"}, **files)
+    found = found_run(tmp_path, {"initial_weights": "file", "teacher": "file"}, **files)
     assert found.initial_weights == found.teacher == f"file:{sha256}"
     teacher = teacher_run(found, {})
     assert (teacher.model, teacher.bits, teacher.quantizer, teacher.width) == ("nin", 32, "none", found.width)
     settings = Settings(str(tmp_path), **files)
-    assert given_path("teacher", found.teacher, settings) == file
+    assert weights_file("teacher", found.teacher, settings) == file
     file.write_bytes(b"else")
     with pytest.raises(ConfigError, match=r"initial_weights_file=.*w.pt has changed: its sha256 is"):
-        given_path("initial_weights", found.initial_weights, settings)
+        weights_file("initial_weights", found.initial_weights, settings)
 
 
 @pytest.fixture
@@ -110,9 +112,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_pretrained_weights_are_torchvisions(hub: Path, tmp_path: Path) -> None:
     assert hub.name == "resnet18-f37072fd.pth"
-    found = named(tmp_path, {"model": "resnet18", "dataset": "birds", "initial_weights": "pretrained"})
+    found = found_run(tmp_path, {"model": "resnet18", "dataset": "birds", "initial_weights": "pretrained"})
     assert found.initial_weights == "pretrained:ResNet18_Weights.IMAGENET1K_V1"
-    assert given_path("initial_weights", found.initial_weights, Settings(str(tmp_path))) == hub
+    assert weights_file("initial_weights", found.initial_weights, Settings(str(tmp_path))) == hub
 
 
 def test_a_pretrained_teacher_knows_its_own_classes_only(hub: Path, tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_a_pretrained_teacher_knows_its_own_classes_only(hub: Path, tmp_path: Pa
     with pytest.raises(
         ConfigError, match=r"teacher=pretrained:ResNe: .* do not fit model=resnet18 for 10 classes: 2 of"
     ):
-        named(tmp_path, point)
+        found_run(tmp_path, point)
 
 
 def test_without_a_network_it_is_said_which_file_to_put_where(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,19 +175,19 @@ def test_what_cannot_be_given(point: dict[str, Any], message: str, tmp_path: Pat
         keep(tmp_path, each)
     rows_store(tmp_path).write(BARE.run_id, [row_of(BARE)])
     with pytest.raises(ConfigError, match=message):
-        named(tmp_path, point, teacher_file="/nowhere/t.pt")
+        found_run(tmp_path, point, teacher_file="/nowhere/t.pt")
 
 
 def test_a_wider_teacher_is_one(tmp_path: Path) -> None:
     keep(tmp_path, WIDE)
-    assert named(tmp_path, {"teacher": f"run:{WIDE.run_id[:9]}"}).teacher == f"run:{WIDE.run_id}"
+    assert found_run(tmp_path, {"teacher": f"run:{WIDE.run_id[:9]}"}).teacher == f"run:{WIDE.run_id}"
 
 
 def test_a_teacher_without_its_row_is_refused(tmp_path: Path) -> None:
     keep(tmp_path, KEPT, has_row=False)
-    assert named(tmp_path, {"initial_weights": "full_precision"}).initial_weights == f"run:{KEPT.run_id}"
+    assert found_run(tmp_path, {"initial_weights": "full_precision"}).initial_weights == f"run:{KEPT.run_id}"
     with pytest.raises(ConfigError, match=r"has its weights and not its row"):
-        named(tmp_path, {"teacher": "full_precision"})
+        found_run(tmp_path, {"teacher": "full_precision"})
 
 
 @pytest.mark.parametrize(
