@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
-from sweep.training.plain import initial_model
+from sweep.training.state import initial_model
 
 Limit = Any  # an int, or a tensor with one per member of an array
 

@@ -64,3 +64,11 @@ class Progress:
         share = data.train.labels.bincount().max().item() / len(data.train)
         limit = share + 3 * math.sqrt(share * (1 - share) / len(data.train))
         return all(record.evaluation is None or record.evaluation.train_acc <= limit for record in self.curve)
+
+
+def report(progress: Progress, options: TrainOptions, reported: int) -> int:
+    """Tells the listener of evaluated epochs from index `reported` of the curve on; returns where the next start."""
+    for record in progress.curve[reported:]:
+        if record.evaluation is not None:
+            options.on_evaluation(record)
+    return len(progress.curve)

@@ -18,7 +18,7 @@ from sweep.data.interface import Batch
 from sweep.data.order import augmentation_key
 from sweep.models import build_model
 from sweep.quantizers.placement import quantize
-from sweep.training.checkpoint import save_tensors
+from sweep.training.files import save_tensors
 from sweep.training.given import fitting, float_weights, read_weights
 from sweep.training.precision import autocast, master_dtype, set_tf32
 

@@ -15,7 +15,7 @@ from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
 from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.quantizers.placement import quantize, quantize_input
-from sweep.training.plain import initial_model
+from sweep.training.state import initial_model
 
 StateDict = Mapping[str, Tensor]
 SHOWN = 3  # of the tensors that do not fit, in an error

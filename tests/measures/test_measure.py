@@ -22,7 +22,9 @@ from sweep.measures.space import Batching
 from sweep.quantizers.placement import quantize
 from sweep.results.schema import MEASURES
 from sweep.training.evaluate import evaluate
-from sweep.training.plain import TrainOptions, initial_model, train
+from sweep.training.plain import train
+from sweep.training.progress import TrainOptions
+from sweep.training.state import initial_model
 from tests.conftest import tiny_run
 from tests.data.files_of import write_photographs
 

@@ -13,8 +13,9 @@ from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.evaluate import evaluate
 from sweep.training.given import fitting, float_weights, read_weights, shapes_of
-from sweep.training.plain import PlainTraining, initial_model, train
+from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
+from sweep.training.state import TrainingState, initial_model
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ def test_training_starts_from_them(bits: int, trained: dict[int, Path], digit_ar
     best = torch.load(trained[bits], weights_only=True)["best"]
     name = "features.0.0.weight" if bits == 32 else "features.0.0.parametrizations.weight.original"
     run = tiny_run(bits=2, initial_weights=ANY)
-    training = PlainTraining(run, data_of(digit_arrays, run), CPU, read_weights(trained[bits]))
+    training = TrainingState(run, data_of(digit_arrays, run), CPU, read_weights(trained[bits]))
     state = training.model.state_dict()
     weight = state["features.0.0.parametrizations.weight.original"]
     assert torch.equal(weight, best[name])
@@ -54,7 +55,7 @@ def test_training_starts_from_them(bits: int, trained: dict[int, Path], digit_ar
 def test_a_float_network_computes_what_the_trained_one_did(trained: dict[int, Path], digit_arrays: ImageArrays) -> None:
     run = tiny_run(bits=32, initial_weights=ANY, seed=1)
     data = data_of(digit_arrays, run)
-    training = PlainTraining(run, data, CPU, read_weights(trained[32]))
+    training = TrainingState(run, data, CPU, read_weights(trained[32]))
     source = initial_model(run, data)
     source.load_state_dict(torch.load(trained[32], weights_only=True)["best"])
     assert evaluate(training.model, data, data.test, "fp32") == evaluate(source, data, data.test, "fp32")
@@ -73,7 +74,7 @@ def test_kept_initial_weights_stay_the_random_ones(
 def test_random_weights_are_the_old_path(digit_arrays: ImageArrays) -> None:
     run = tiny_run()
     given = initial_model(run, data_of(digit_arrays, run)).state_dict()
-    states = [PlainTraining(run, data_of(digit_arrays, run), CPU, each).model.state_dict() for each in (None, given)]
+    states = [TrainingState(run, data_of(digit_arrays, run), CPU, each).model.state_dict() for each in (None, given)]
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 

@@ -12,8 +12,9 @@ from sweep.config.networks import networks
 from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
-from sweep.training.plain import PlainTraining, _Epochs
+from sweep.training.plain import TrainingLoop
 from sweep.training.progress import TrainOptions
+from sweep.training.state import TrainingState
 from tests.conftest import tiny_run
 
 CPU = torch.device("cpu")
@@ -36,11 +37,11 @@ def arrays(side: int, channels: int) -> ImageArrays:
     return ImageArrays(images[:4], labels[:4], images[4:], labels[4:], ("a", "b", "c"))
 
 
-def trained(run: RunConfig, side: int = 32, channels: int = 3) -> PlainTraining:
+def trained(run: RunConfig, side: int = 32, channels: int = 3) -> TrainingState:
     """One step, and an evaluation of both splits."""
-    training = PlainTraining(run, ImageData(arrays(side, channels), run, CPU), CPU)
+    training = TrainingState(run, ImageData(arrays(side, channels), run, CPU), CPU)
     before = {name: parameter.detach().clone() for name, parameter in training.model.named_parameters()}
-    _Epochs(training, TrainOptions("test")).train_epoch(lambda: None)
+    TrainingLoop(training, TrainOptions("test")).train_epoch(lambda: None)
     for name, parameter in training.model.named_parameters():
         assert torch.isfinite(parameter).all(), name
         if parameter.ndim > 1:

@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
-from sweep.training.checkpoint import save_tensors
 from sweep.training.evaluate import evaluate
-from sweep.training.plain import initial_model, train
+from sweep.training.files import save_tensors
+from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
 from sweep.training.result import CleanEvaluation, EpochRecord, best_record
+from sweep.training.state import initial_model
 from tests.conftest import StopAfter, tiny_run
 from tests.training.rows import row_of
 

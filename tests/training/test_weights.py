@@ -12,7 +12,8 @@ from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.evaluate import evaluate
-from sweep.training.plain import TrainOptions, train
+from sweep.training.plain import train
+from sweep.training.progress import TrainOptions
 from sweep.training.weights import counted_names, flatten, fold, load_trained, materialise, quantizers
 from tests.conftest import tiny_run
 from tests.measures.tiny import PlainLinear, random_nin

@@ -15,11 +15,11 @@ from sweep.training.array.state import ArrayState
 from sweep.training.array.update import Optimizer
 from sweep.training.evaluate import of_both
 from sweep.training.graph import graph_memory, is_compiled, replayed
-from sweep.training.plain import PlainTraining, report, resume, save_checkpoint
 from sweep.training.precision import set_tf32
-from sweep.training.progress import TrainOptions
+from sweep.training.progress import TrainOptions, report
 from sweep.training.result import CleanEvaluation, TrainingResult
 from sweep.training.schedules import learning_rate
+from sweep.training.state import TrainingState
 
 CPU = torch.device("cpu")
 
@@ -32,19 +32,19 @@ class _Member:
     """One run of an array: its state as the plain engine holds it, brought up to date when it is needed."""
 
     def __init__(self, run: RunConfig, data: ImageData, options: TrainOptions) -> None:
-        self.training = PlainTraining(run, data, CPU)
+        self.state = TrainingState(run, data, CPU)
         self.options = options
-        resume(self.training, options)
-        self.reported = report(self.training, options, 0)
+        self.state.resume(options)
+        self.reported = report(self.state.progress, options, 0)
         self.stopped = False  # asked to
         self.is_over = False  # and its result is known
 
     @property
     def left(self) -> bool:
-        return not (self.training.ended or self.stopped)
+        return not (self.state.ended or self.stopped)
 
     def report(self) -> None:
-        self.reported = report(self.training, self.options, self.reported)
+        self.reported = report(self.state.progress, self.options, self.reported)
 
 
 class _Array:
@@ -52,10 +52,10 @@ class _Array:
 
     def __init__(self, members: Sequence[_Member], data: ImageData, device: torch.device, kernels: str) -> None:
         self.members, self._data, self._device = members, data, device
-        runs = [member.training.run for member in members]
+        runs = [member.state.run for member in members]
         self._runs, precision, compiled = runs, runs[0].precision, is_compiled(device)
         set_tf32(precision)
-        self._state = ArrayState([member.training for member in members], device)
+        self._state = ArrayState([member.state for member in members], device)
         make_network, make_optimizer = _implementation(kernels)
         self._network = make_network(self._state, precision, data.classes, compiled)
         self._optimizer = make_optimizer(self._state, runs, compiled)
@@ -73,13 +73,13 @@ class _Array:
 
     def train_epoch(self, after_step: Callable[[], None]) -> None:
         """The rest of the current epoch, then the record of each member; `after_step` may raise to interrupt."""
-        progress = next(member.training.progress for member in self.members if member.left)
+        progress = next(member.state.progress for member in self.members if member.left)
         self._optimizer.set_learning_rates([learning_rate(run, progress.epoch) for run in self._runs])
         self._batches.start(progress.epoch, progress.step)
         for step in range(progress.step, len(self._batches.sizes)):
             self._steps[self._batches.sizes[step]]()
             for member in self.members:
-                member.training.progress.step = step + 1
+                member.state.progress.step = step + 1
             after_step()
         self._end_epoch(progress.epoch + 1)
 
@@ -105,18 +105,18 @@ class _Array:
         return [of_both(*splits) for splits in zip(train, test, strict=True)]
 
     def _record(self, member: _Member, batch_loss: float, evaluation: CleanEvaluation | None) -> None:
-        training = member.training
-        lr = learning_rate(training.run, training.progress.epoch)
-        if training.progress.end_epoch(lr, batch_loss, evaluation) and member.options.weights is not None:
+        progress = member.state.progress
+        is_best = progress.end_epoch(learning_rate(member.state.run, progress.epoch), batch_loss, evaluation)
+        if is_best and member.options.weights is not None:
             self.store(member)
-            training.best_weights = {k: v.clone() for k, v in training.model.state_dict().items()}
+            member.state.keep_best()
 
     def add_seconds(self) -> None:
         """Shares the time since the last call among the members whose result is not known yet."""
         now = time.monotonic()
         sharing = [member for member in self.members if not member.is_over]
         for member in sharing:
-            member.training.progress.seconds += (now - self._clock) / len(sharing)
+            member.state.progress.seconds += (now - self._clock) / len(sharing)
         self._clock = now
 
     def save(self, members: Sequence[_Member]) -> None:
@@ -124,14 +124,14 @@ class _Array:
         self.add_seconds()
         for member in members:
             self.store(member)
-            save_checkpoint(member.training, member.options)
+            member.state.save(member.options)
         self.saved = time.monotonic()
 
     def store(self, member: _Member) -> None:
-        """Brings `member.training` up to date."""
-        progress = member.training.progress
+        """Brings `member.state` up to date."""
+        progress = member.state.progress
         batches = progress.epoch * len(self._batches.sizes) + progress.step
-        self._state.store(self._index[id(member)], member.training, batches)
+        self._state.store(self._index[id(member)], member.state, batches)
 
 
 def _implementation(kernels: str) -> tuple[type[ArrayNetwork], type[Optimizer]]:
@@ -164,7 +164,7 @@ def train_array(
     members = [_Member(run, data, option) for run, option in zip(runs, options, strict=True)]
     groups: dict[tuple[int, int], dict[int, _Member]] = {}
     for index, member in enumerate(members):
-        progress = member.training.progress
+        progress = member.state.progress
         groups.setdefault((progress.epoch, progress.step), {})[index] = member
     for group in groups.values():
         yield from _train_group(group, partial(_Array, data=data, device=device, kernels=kernels), device)
@@ -223,5 +223,5 @@ def _result(member: _Member, array: _Array | None, size: int, device: torch.devi
         return None
     if array is not None:
         array.store(member)
-    member.training.save_weights(member.options)
-    return member.training.result(device, size)
+    member.state.save_weights(member.options)
+    return member.state.result(device, size)

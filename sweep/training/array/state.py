@@ -1,4 +1,4 @@
-"""The members of an array as stacked tensors, and the way there from plain trainings and back."""
+"""The members of an array as stacked tensors, and the way there from single runs and back."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.array.layout import Layer, Parameters, layers_of, parameters_per_member, views
 from sweep.training.array.operations import StepSizes
-from sweep.training.plain import PlainTraining
+from sweep.training.state import TrainingState
 
 # PyTorch's names of an optimizer's state; SGD has one moment, and Adam's and RMSprop's second is of squares.
 _MOMENT = {"sgd": "momentum_buffer", "adam": "exp_avg", "rmsprop": "momentum_buffer"}
@@ -31,9 +31,9 @@ class Stack(NamedTuple):
 
 
 class ArrayState:
-    """All that training changes in K members; `load` and `store` move one member from and to a `PlainTraining`."""
+    """All that training changes in K members; `load` and `store` move one member from and to a `TrainingState`."""
 
-    def __init__(self, members: Sequence[PlainTraining], device: torch.device) -> None:
+    def __init__(self, members: Sequence[TrainingState], device: torch.device) -> None:
         first, count = members[0], len(members)
         height, width = first.data.image_size
         self.layers = layers_of(first.model, height, width)
@@ -60,7 +60,7 @@ class ArrayState:
         return StepSizes(*(tensor[:, layer, None, None] for tensor in tensors))
 
     @torch.no_grad()
-    def load(self, index: int, member: PlainTraining) -> None:
+    def load(self, index: int, member: TrainingState) -> None:
         for (parameter, layer), slots in self._slots(index, member.model):
             is_matrix = parameter.ndim == 4
             found = [parameter, *_optimizer_state(member, parameter)]
@@ -74,7 +74,7 @@ class ArrayState:
         if scaler:
             self.loss_scale[index], self.scale_growth[index] = scaler["scale"], scaler["_growth_tracker"]
 
-    def _load_layer(self, index: int, number: int, layer: Layer, member: PlainTraining) -> None:
+    def _load_layer(self, index: int, number: int, layer: Layer, member: TrainingState) -> None:
         norm = cast("nn.BatchNorm2d", member.model.get_submodule(layer.norm))
         for stacked, own in zip(self._statistics(index, number, layer), _statistics(norm), strict=True):
             stacked.copy_(own)
@@ -89,7 +89,7 @@ class ArrayState:
             self._is_quantized[index, number] = True
 
     @torch.no_grad()
-    def store(self, index: int, member: PlainTraining, batches: int) -> None:
+    def store(self, index: int, member: TrainingState, batches: int) -> None:
         """All but `member.progress` and `member.best_weights`, after `batches` of training."""
         updates = int(self.updates[index].item())
         for (parameter, layer), (value, moment, square) in self._slots(index, member.model):
@@ -107,7 +107,7 @@ class ArrayState:
             member.scaler.load_state_dict(member.scaler.state_dict() | scale)
 
     def _store_layer(
-        self, index: int, number: int, layer: Layer, member: PlainTraining, updates: int, batches: int
+        self, index: int, number: int, layer: Layer, member: TrainingState, updates: int, batches: int
     ) -> None:
         norm = cast("nn.BatchNorm2d", member.model.get_submodule(layer.norm))
         for stacked, own in zip(self._statistics(index, number, layer), _statistics(norm), strict=True):
@@ -157,7 +157,7 @@ def _pad_to(vector: Tensor, slot: Tensor) -> Tensor:
     return nn.functional.pad(vector, (0, len(slot) - len(vector)))
 
 
-def _optimizer_state(member: PlainTraining, parameter: nn.Parameter) -> tuple[Tensor, Tensor]:
+def _optimizer_state(member: TrainingState, parameter: nn.Parameter) -> tuple[Tensor, Tensor]:
     """Both moments; zero where there is none, or none yet."""
     state, optimizer = member.optimizer.state.get(parameter, {}), member.run.optimizer
     found = [state.get(names.get(optimizer)) for names in (_MOMENT, _SQUARE)]
@@ -166,7 +166,7 @@ def _optimizer_state(member: PlainTraining, parameter: nn.Parameter) -> tuple[Te
 
 
 def _set_optimizer_state(
-    member: PlainTraining, parameter: nn.Parameter, moment: Tensor, square: Tensor, updates: int
+    member: TrainingState, parameter: nn.Parameter, moment: Tensor, square: Tensor, updates: int
 ) -> None:
     if not updates:
         return
@@ -178,7 +178,7 @@ def _set_optimizer_state(
         state["step"] = torch.tensor(float(updates))
 
 
-def _updates(member: PlainTraining) -> float:
+def _updates(member: TrainingState) -> float:
     """Optimizer steps taken; SGD does not count them, and needs none."""
     states = list(member.optimizer.state.values())
     return float(states[0].get("step", 1)) if states else 0.0

@@ -8,7 +8,7 @@ from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.training.array.state import ArrayState, Stack
 from sweep.training.array.update import Optimizer, Rules, new_values
-from sweep.training.plain import PlainTraining
+from sweep.training.state import TrainingState
 from tests.conftest import tiny_run
 from tests.training.array.members import ADAM, CPU, RMSPROP, data_of, members
 
@@ -56,7 +56,7 @@ def test_twenty_steps_of_every_rule() -> None:
 def test_only_the_member_whose_scaled_gradients_overflow_sits_a_step_out(digit_arrays: ImageArrays) -> None:
     """And halves its loss scale; 2,000 steps without an overflow double it (torch.amp.GradScaler)."""
     runs = members(3, precision="fp16")
-    trainings = [PlainTraining(run, data_of(runs, digit_arrays), CPU) for run in runs]
+    trainings = [TrainingState(run, data_of(runs, digit_arrays), CPU) for run in runs]
     state = ArrayState(trainings, CPU)
     before = state.parameters.value.clone()
     state.parameters.grad.fill_(65536.0)  # 1 once unscaled
@@ -74,7 +74,7 @@ def test_only_the_member_whose_scaled_gradients_overflow_sits_a_step_out(digit_a
 
 def test_a_step_size_stays_above_zero_and_that_it_had_to_is_counted(digit_arrays: ImageArrays) -> None:
     runs = members(2, precision="fp32")
-    state = ArrayState([PlainTraining(run, data_of(runs, digit_arrays), CPU) for run in runs], CPU)
+    state = ArrayState([TrainingState(run, data_of(runs, digit_arrays), CPU) for run in runs], CPU)
     state.steps.grad[0, 2] = 1e6
     Optimizer(state, runs, compiled=False).step()
     assert state.steps.value[0, 2] == torch.tensor(1e-8)

@@ -12,8 +12,8 @@ from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.quantizers.noise import Noise
 from sweep.quantizers.parameters import MIN_STEP_SIZE
-from sweep.training.plain import PlainTraining
 from sweep.training.progress import Interrupted
+from sweep.training.state import TrainingState
 from tests.conftest import StopAfter, tiny_run
 from tests.training.test_quantized import CASES, TEMPERING, trained
 
@@ -90,10 +90,10 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     assert trained(digit_arrays, changes, checkpoint=tmp_path / "run.pt") == whole
 
 
-def after(steps: int, digit_arrays: ImageArrays, **changes: Any) -> PlainTraining:
+def after(steps: int, digit_arrays: ImageArrays, **changes: Any) -> TrainingState:
     """Training of whole batches, as it is after `steps`, driven without the loop around it."""
     run: RunConfig = tiny_run(**changes)
-    training = PlainTraining(run, ImageData(digit_arrays, run, CPU), CPU)
+    training = TrainingState(run, ImageData(digit_arrays, run, CPU), CPU)
     data = training.data.train
     for step in range(steps):
         images, labels = data.images[64 * step : 64 * (step + 1)], data.labels[64 * step : 64 * (step + 1)]
@@ -101,12 +101,12 @@ def after(steps: int, digit_arrays: ImageArrays, **changes: Any) -> PlainTrainin
     return training
 
 
-def loss_of(training: PlainTraining, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def loss_of(training: TrainingState, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     logits: torch.Tensor = training.model(training.data.normalize(images).to(training.master))
     return nn.functional.cross_entropy(logits, labels)
 
 
-def buffers(training: PlainTraining) -> dict[str, torch.Tensor]:
+def buffers(training: TrainingState) -> dict[str, torch.Tensor]:
     return dict(training.model.named_buffers())
 
 
@@ -181,7 +181,7 @@ def test_no_step_asks_a_tensor_for_its_value(
 def test_an_overflow_of_fp16_is_skipped_and_not_kept(digit_arrays: ImageArrays) -> None:
     """The first scale is too large here for any step; what is kept must stay finite."""
     run = tiny_run(**EFFICIENT | {"precision": "fp16"})
-    training = PlainTraining(run, ImageData(digit_arrays, run, CPU), CPU)
+    training = TrainingState(run, ImageData(digit_arrays, run, CPU), CPU)
     before = [parameter.clone() for parameter in training.model.parameters()]
     images, labels = training.data.train.images[:64], training.data.train.labels[:64]
     training.scaler.load_state_dict(training.scaler.state_dict() | {"scale": 1e38})

@@ -11,7 +11,7 @@ from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.array.state import ArrayState
-from sweep.training.plain import PlainTraining
+from sweep.training.state import TrainingState
 from tests.conftest import tiny_run
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -39,7 +39,7 @@ def image_data(run: RunConfig, size: int) -> ImageData:
 def state_of(runs: Sequence[RunConfig], size: int) -> ArrayState:
     """Members some steps after their start: vectors away from 0 and 1, where errors would hide, and optimizers that
     do not divide tiny gradients by themselves, as Adam and RMSprop do at first."""
-    state = ArrayState([PlainTraining(run, image_data(run, size), torch.device("cpu")) for run in runs], DEVICE)
+    state = ArrayState([TrainingState(run, image_data(run, size), torch.device("cpu")) for run in runs], DEVICE)
     for layer, parameters in zip(state.layers, state.weights, strict=True):
         for shift, (_, vector) in zip((0.1, 0.2, 0.3), parameters.vectors(), strict=True):
             vector[:, : layer.out_channels] += shift * torch.arange(layer.out_channels, device=DEVICE).cos()
