@@ -20,8 +20,8 @@ from sweep.config.run import RunConfig, make_run
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.measures.bounds import SCALES
-from sweep.measures.evaluate import mean_share, perturbed_accuracy
-from sweep.measures.images import training_images
+from sweep.measures.image_set import training_images
+from sweep.measures.losses import mean_share, perturbed_accuracy
 from sweep.measures.noise import gaussians
 from sweep.measures.perturbation import Searches
 from sweep.measures.space import Batching, WeightSpace

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from launchers.base import Ended, Listener, PackExecutor
+from launchers.plan_launcher import Ended, Listener, PackExecutor
 from launchers.progress import Display, Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import submitit
 
-from launchers.base import Ended, Listener, PlanLauncher
 from launchers.launch import Launch
+from launchers.plan_launcher import Ended, Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import PROJECT
 from sweep.config.checks import ConfigError

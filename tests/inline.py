@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from launchers import local
-from launchers.base import Ended
+from launchers.plan_launcher import Ended
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.worker.causes import KILLED

@@ -11,7 +11,7 @@ from typing import Any
 import submitit
 from submitit.core.utils import FailedJobError
 
-from launchers.base import Ended
+from launchers.plan_launcher import Ended
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
 from launchers.slurm.ledger import Ledger, Submitted

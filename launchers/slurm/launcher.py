@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launchers.base import Listener, PlanLauncher
 from launchers.launch import Launch
+from launchers.plan_launcher import Listener, PlanLauncher
 from launchers.progress import Tally
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused

@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from launchers.base import PlanLauncher
+from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.trained import Trained, option_axes, select_trained, stored_of_runs, with_kept_weights
@@ -16,7 +16,7 @@ from sweep.config.facts import DataFacts
 from sweep.config.settings import Settings
 from sweep.distortions.images import CorruptedImages, images_for
 from sweep.distortions.published import check_files, source_in
-from sweep.plan.distorting import make_distort_plan
+from sweep.plan.distortions import make_distort_plan
 from sweep.plan.plan import PlannedRun
 from sweep.results.paths import ResultsDir
 from sweep.results.provenance import code_fingerprint

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from launchers.base import Listener, PlanLauncher
+from launchers.plan_launcher import Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import data
 from sweep.config.checks import ConfigError

@@ -6,7 +6,7 @@ from functools import partial
 
 from hydra.core.override_parser.types import Override
 
-from launchers.base import PlanLauncher
+from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.trained import option_axes, select_trained, shown_ids, stored_of_runs, those, with_kept_weights
@@ -17,7 +17,7 @@ from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_c
 from sweep.config.networks import network_of
 from sweep.config.parts import parts_of
 from sweep.config.run import RunConfig, decodes_batches
-from sweep.plan.measuring import Measured, make_measure_plan
+from sweep.plan.measurements import Measured, make_measure_plan
 from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import measure_config_of
 from sweep.terminal import shell_command

@@ -17,7 +17,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from launchers.base import PlanLauncher
+from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import Point, describe_all, execute
 from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError

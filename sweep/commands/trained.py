@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from launchers.base import PlanLauncher
+from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import Point, describe_all, resolved
 from sweep.commands.sweeper import Values, swept_values
 from sweep.config.checks import ConfigError

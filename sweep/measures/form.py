@@ -9,11 +9,11 @@ from torch import nn
 
 from sweep.config.measuring import BOUNDS, SCALES, MeasureConfig
 from sweep.measures.bounds import Bounds
-from sweep.measures.evaluate import losses
 from sweep.measures.hessian import hessian_product, largest_eigenvalue
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
 from sweep.measures.landscape import filter_normalized, landscape, random_direction
 from sweep.measures.linf import box_sharpness, random_basis, subspace_sharpness
+from sweep.measures.losses import losses
 from sweep.measures.noise import generator
 from sweep.measures.norms import l2_norm
 from sweep.measures.perturbation import Searches

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sweep.measures.evaluate import GRADIENT_BATCH
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import GRADIENT_BATCH
 from sweep.measures.network import loss_sums
 from sweep.measures.space import WeightSpace
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from sweep.measures.evaluate import losses
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import losses
 from sweep.measures.noise import generator
 from sweep.measures.space import WeightSpace
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from sweep.measures.evaluate import loss_gradients
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import loss_gradients
 from sweep.measures.noise import generator
 from sweep.measures.space import WeightSpace
 

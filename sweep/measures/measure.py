@@ -18,7 +18,7 @@ from sweep.measures.form import (
     norm_columns,
     search_columns,
 )
-from sweep.measures.images import ImageSet, training_images
+from sweep.measures.image_set import ImageSet, training_images
 from sweep.measures.norms import quantization_error, quantization_noise, step_sizes
 from sweep.measures.regularizer import actual_regularizer, uniform_regularizer
 from sweep.measures.space import Batching, WeightSpace

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from sweep.config.measuring import MeasureConfig
-from sweep.measures.evaluate import Summary, least_share, loss_gradients, mean_share, perturbed_accuracy
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import Summary, least_share, loss_gradients, mean_share, perturbed_accuracy
 from sweep.measures.noise import gaussians, uniforms
 from sweep.measures.search import MISSED, Excess, SearchResult, bisect, outcome
 from sweep.measures.space import WeightSpace

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, jacrev, vmap
 
-from sweep.measures.evaluate import GRADIENT_BATCH
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import GRADIENT_BATCH
 from sweep.measures.space import WeightSpace
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from sweep.config.distorting import CORRUPTIONS
 from sweep.report import tables
 from sweep.report.axes import is_full_precision
-from sweep.report.charts.corruptions import QUANTITIES, corruption_charts
+from sweep.report.charts.corrupted import QUANTITIES, corruption_charts
 from sweep.report.charts.drawing import Chart, Precisions
 from sweep.report.contents import Contents
 from sweep.tables.distortions import CELL, IMAGES

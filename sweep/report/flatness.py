@@ -6,8 +6,8 @@ from sweep.config.measuring import FORMS
 from sweep.figures.ranking import MEASURES, rank
 from sweep.report import tables
 from sweep.report.charts.drawing import Chart, Precisions
-from sweep.report.charts.flatness import ranking, scatter, step_sizes
 from sweep.report.charts.landscapes import landscape_charts
+from sweep.report.charts.measures import ranking, scatter, step_sizes
 from sweep.report.contents import Contents
 from sweep.tables.flatness import MEASURE_SETTING
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from launchers.base import PlanLauncher
+from launchers.plan_launcher import PlanLauncher
 from sweep.commands import execute
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.config.distorting import GENERATED, Distortion
 from sweep.config.run import DataSource, RunConfig, decodes_batches
 from sweep.config.settings import Settings
-from sweep.plan.distorting import BLOCK
+from sweep.plan.distortions import BLOCK
 from sweep.plan.packs import Pack, Task
 from sweep.results.paths import ResultsDir
 from sweep.worker.images import training_data

@@ -21,7 +21,7 @@ from sweep.config.measuring import MeasureConfig
 from sweep.config.settings import Settings
 from sweep.failures import describe as describe_failures
 from sweep.measure import COMMAND
-from sweep.plan.measuring import Measured, make_measure_plan
+from sweep.plan.measurements import Measured, make_measure_plan
 from sweep.plan.measuring_cost import operations_s
 from sweep.results.rows import measure_config_of, measures_store, rows_store
 from sweep.results.select import Selection, make_selection

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from launchers import launch
-from launchers.base import Ended
 from launchers.launch import Launch
+from launchers.plan_launcher import Ended
 from launchers.progress import Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
 from sweep.measures.linf import box_sharpness, maximise, random_basis, subspace_sharpness
 from sweep.measures.space import WeightSpace
 from sweep.training.weights import counted_names

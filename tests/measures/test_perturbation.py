@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sweep.config.measuring import MeasureConfig, make_measure_config
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
 from sweep.measures.noise import generator
 from sweep.measures.perturbation import Searches, magnitude_std
 from sweep.measures.search import SearchResult

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
 from sweep.measures.space import Batching, WeightSpace
 from sweep.models.nin.model import NiN
 from sweep.training.weights import counted_names

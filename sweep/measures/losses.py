@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from sweep.measures.images import ImageSet
+from sweep.measures.image_set import ImageSet
 from sweep.measures.network import correct, loss_sums
 from sweep.measures.space import BACKWARD, WeightSpace
 

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from sweep.measures.evaluate import (
+from sweep.measures.image_set import ImageSet
+from sweep.measures.losses import (
     Accuracy,
     Summary,
     least_share,
@@ -14,7 +15,6 @@ from sweep.measures.evaluate import (
     mean_share,
     perturbed_accuracy,
 )
-from sweep.measures.images import ImageSet
 from sweep.measures.noise import gaussians, uniforms
 from sweep.measures.space import Batching, WeightSpace
 from sweep.training.weights import counted_names, fold

@@ -5,7 +5,7 @@ import itertools
 from sweep.config.distorting import Distortion, make_distortions
 from sweep.config.facts import DataFacts
 from sweep.config.work import Work
-from sweep.plan.distorting import BLOCK, make_distort_plan
+from sweep.plan.distortions import BLOCK, make_distort_plan
 from tests.conftest import DIGITS, tiny_run
 
 FACTS = {"digits": DataFacts(1442, 355, 1, 8, 8, 10)}
