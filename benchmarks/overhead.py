@@ -21,15 +21,17 @@ from tests.cluster.cluster import SlurmCluster
 NO_TRAINING = """
 import sys
 if "submitit.core._submit" in " ".join(sys.orig_argv):
-    from sweep.worker.work import train
+    from sweep.results.schema import ROWS
+    from sweep.worker.train import Training
+    from sweep.worker.work import Outcome, Result
     NUMBERS = dict(train_loss=.5, test_loss=.75, train_acc=.8, test_acc=.7, gap=.25, best_epoch=1)
-    def results(tasks, pack, stops):
+    def work_on(self, tasks, pack, stops):
         last = {f"last_{name}": value for name, value in NUMBERS.items() if name != "best_epoch"}
         record = dict(epoch=1, lr=.1, batch_loss=.5, train_loss=.5, test_loss=.75, train_acc=.8, test_acc=.7)
-        yield 0, dict(**NUMBERS, **last, status="finished", at_chance=False, step_sizes_clamped=0, parameters=1,
-                    device="cpu", train_size=1, test_size=1, epochs_trained=1, seconds=.001, images_per_s=1.,
-                    curve=[dict(**record, run_id=tasks[0].run_id)])
-    train.results = results
+        columns = dict(**NUMBERS, **last, status="finished", at_chance=False, step_sizes_clamped=0, parameters=1,
+                       device="cpu", train_size=1, test_size=1, epochs_trained=1, seconds=.001, images_per_s=1.)
+        yield Outcome(tasks[0], Result(ROWS, columns, [dict(**record, run_id=tasks[0].run_id)]))
+    Training.work_on = work_on
 """
 ON_SLURM = [
     "device=cpu", "hydra.launcher.gpus_per_task=0", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1",

@@ -28,7 +28,7 @@ POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_PER_BUSY = 9.0  # of the time: a thousand journals on a shared file system are not asked five times a second
 COMPACT_EVERY_RUNS = 1000
-WORKER = ("host", "cpu", "cpu_capability", "torch_version", "qsweep_version")  # what a started run says of it
+WORKER = ("host", "cpu_capability", "torch_version", "qsweep_version")  # columns that a started run says of it
 
 
 class Launch:
@@ -164,7 +164,8 @@ class Launch:
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {_reason(active, end)}"
         trace = f"{error}; end of {end.log} at run {task.run_id[:12]}:\n{end_of(end.log)}"
-        commit_failure(task, active.pack, trace, _now(), active.worker)
+        worker = {name: active.worker[name] for name in WORKER if name in active.worker}
+        commit_failure(task, active.pack, trace, _now(), worker)
         record(active.pack.journal, FAILED, task.task_id, error=error, cause=end.cause)
         self.tally.add(FAILED, task.task_id, error)
 
@@ -191,7 +192,7 @@ class _ActivePack:
         task_id = str(event["task_id"])
         if event["event"] == STARTED:
             self._starts[task_id] = self._starts.get(task_id, 0) + 1
-            self.worker = {name: event[name] for name in WORKER if name in event}
+            self.worker = {name: event[name] for name in ("cpu", *WORKER) if name in event}
         elif event["event"] in ENDS:
             self._left.pop(task_id, None)
 

@@ -2,19 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal
 
 from sweep.config.distorting import Distortion
 from sweep.config.measuring import MeasureConfig
 
-Kind = Literal["train", "measure", "distort"]
-PAST: dict[Kind, str] = {"train": "trained", "measure": "measured", "distort": "evaluated"}  # for messages
+Kind = str  # its name, as its table in sweep/results/schema.py has it
 Options = MeasureConfig | Distortion
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`kind` names a module of sweep.worker.work; `options` is what that needs to know besides the run."""
+    """`kind` is one of sweep.worker.kinds; `options` is what that needs to know besides the run."""
 
     kind: Kind
     options: Options | None = None

@@ -18,8 +18,9 @@ from sweep.config.networks import network_of
 from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
-from sweep.config.work import PAST, TRAINING, Kind, Options, Work
+from sweep.config.work import TRAINING, Kind, Options, Work
 from sweep.plan.cost import CostModel, processor_for, processor_of
+from sweep.results.schema import TABLE_OF
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
@@ -227,7 +228,7 @@ def summarize(plan: Plan, workers: int, rerun: str) -> str:
     if plan.duplicates:
         lines.append(f"{plan.duplicates} points of the grid are equal to others and run once")
     if any(p.state == "stale" for p in plan.runs) and rerun == "missing":
-        lines.append(f"stale: {PAST[plan.kind]} by other code; kept as they are unless you say rerun=stale")
+        lines.append(f"stale: {TABLE_OF[plan.kind].past} by other code; kept as they are unless you say rerun=stale")
     return "\n".join(lines)
 
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sweep.results.paths import ResultsDir
-from sweep.results.rows import FINAL, STORES, Store, best_rows, curves_store, shards, write_beside
+from sweep.results.rows import FINAL, Store, best_rows, shards, write_beside
+from sweep.results.schema import TABLES
 
 ROW_GROUP = 20_000
 RMDIR_ATTEMPTS = 100
@@ -110,4 +111,4 @@ def compact_all(results_dir: Path) -> None:
 
 
 def all_stores(results_dir: Path) -> list[Store]:
-    return [curves_store(results_dir), *(store(results_dir) for store in STORES.values())]
+    return [Store(results_dir, table) for table in TABLES]

@@ -7,6 +7,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from sweep.config.measuring import UNLESS as MEASURE_UNLESS
 from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.work import Kind
 from sweep.results.paths import ResultsDir
-from sweep.results.schema import CURVES, DISTORTIONS, MEASURES, ROWS, Schema, with_later_columns
+from sweep.results.schema import CURVES, DISTORTIONS, MEASURES, ROWS, TABLE_OF, Schema, with_later_columns
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
 RENAME_ATTEMPTS = READ_ATTEMPTS = 20
@@ -34,9 +35,20 @@ class Store:
     """
 
     results_dir: Path
-    name: str
-    schema: pa.Schema
-    key: str  # the column that names a run or task
+    table: Schema
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return self.table.arrow()
+
+    @property
+    def key(self) -> str:
+        """The column that names a run or task."""
+        return self.table.key
 
     @property
     def path(self) -> Path:
@@ -81,7 +93,12 @@ class Store:
         return self.path / f"{key}.parquet"
 
     def write(self, key: str, rows: list[dict[str, Any]]) -> None:
-        """Writes the shard of one run or task, in place of its earlier one."""
+        """Writes the shard of one run or task, in place of its earlier one; columns that are not given are null.
+
+        Raises ValueError where the table has no such column.
+        """
+        for row in rows:
+            self.table.check(row)
         if not self.path.exists():
             self._create()
         table = pa.Table.from_pylist(rows, schema=self.schema)
@@ -136,31 +153,23 @@ class Store:
 
 
 def rows_store(results_dir: Path) -> Store:
-    return _store(results_dir, ROWS)
+    return Store(results_dir, ROWS)
 
 
 def curves_store(results_dir: Path) -> Store:
-    return _store(results_dir, CURVES)
+    return Store(results_dir, CURVES)
 
 
 def measures_store(results_dir: Path) -> Store:
-    return _store(results_dir, MEASURES)
+    return Store(results_dir, MEASURES)
 
 
 def distortions_store(results_dir: Path) -> Store:
-    return _store(results_dir, DISTORTIONS)
-
-
-def _store(results_dir: Path, table: Schema) -> Store:
-    return Store(results_dir, table.name, table.arrow(), table.key)
+    return Store(results_dir, DISTORTIONS)
 
 
 # Where each kind of work leaves its rows.
-STORES: dict[Kind, Callable[[Path], Store]] = {
-    "train": rows_store,
-    "measure": measures_store,
-    "distort": distortions_store,
-}
+STORES: dict[Kind, Callable[[Path], Store]] = {work: partial(Store, table=table) for work, table in TABLE_OF.items()}
 
 
 def shards(folder: Path) -> list[Path]:

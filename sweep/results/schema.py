@@ -4,6 +4,7 @@ import dataclasses
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,12 +26,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table under the results directory. `key` names what has one row, or the rows of one attempt."""
+    """A table under the results directory. `key` names what has one row, or the rows of one attempt.
+
+    Each kind of `work` has its table, with a row per task; `past` is what was done to a run then, in messages.
+    """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     key: str = "run_id"
+    work: str = ""
+    past: str = ""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises ValueError where the table has no column of one of these names."""
+        unknown = sorted(set(names) - self.names)
+        if unknown:
+            raise ValueError(f"the table {self.name} has no column {', '.join(unknown)}: declare it in {__name__}")
 
     def arrow(self) -> pa.Schema:
         return pa.schema([(column.name, column.type) for column in self.columns])
@@ -118,6 +134,8 @@ ROWS = Schema(
         Column("images_per_s", _F, "training images per second, evaluation included", "1/s"),
         *_CIRCUMSTANCES,
     ),
+    work="train",
+    past="trained",
 )
 
 CURVES = Schema(
@@ -194,6 +212,8 @@ MEASURES = Schema(
         *_CIRCUMSTANCES,
     ),
     key="task_id",
+    work="measure",
+    past="measured",
 )
 
 
@@ -219,7 +239,12 @@ DISTORTIONS = Schema(
         *_CIRCUMSTANCES,
     ),
     key="task_id",
+    work="distort",
+    past="evaluated",
 )
+
+TABLES = (ROWS, CURVES, MEASURES, DISTORTIONS)
+TABLE_OF = {table.work: table for table in TABLES if table.work}  # by kind of work
 
 
 def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:
@@ -252,7 +277,7 @@ _HEAD = """# What a sweep writes
 
 
 def readme() -> str:
-    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in (ROWS, CURVES, MEASURES, DISTORTIONS))])
+    return "\n".join([_HEAD, *(f"{table.markdown()}\n" for table in TABLES)])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sweep.plan.packs import Pack, Task, engine_of
+from sweep.plan.packs import Pack, Task
 from sweep.results import provenance, rows
 from sweep.worker import node as slurm_node
-from sweep.worker.work import KINDS_OF_WORK
+from sweep.worker.kinds import KINDS_OF_WORK
+from sweep.worker.work import Result
 
 
 def job_id() -> str:
@@ -28,15 +29,14 @@ def committed_status(task: Task, results_dir: Path) -> str | None:
     return row["status"] if done else None
 
 
-def commit(task: Task, pack: Pack, result: dict[str, Any], started_at: datetime.datetime) -> None:
+def commit(task: Task, pack: Pack, result: Result, started_at: datetime.datetime) -> None:
     """The curve first: where there is a row, there is its curve. The checkpoint goes when both are there."""
     results_dir = Path(pack.settings.results_dir)
-    curve = result.pop("curve", None)
-    row = _columns(task, pack, started_at) | result
-    if curve is not None:
+    row = {**_columns(task, pack, started_at), **result.columns}
+    if result.curve:
         stamp = {"attempt": task.attempt, "ended_at": row["ended_at"]}
-        rows.curves_store(results_dir).write(task.task_id, [{**record, **stamp} for record in curve])
-    _write(task, results_dir, row)
+        rows.curves_store(results_dir).write(task.task_id, [{**record, **stamp} for record in result.curve])
+    rows.STORES[task.work.kind](results_dir).write(task.task_id, [row])
     pack.results.checkpoint(task.task_id).unlink(missing_ok=True)
 
 
@@ -49,25 +49,16 @@ def commit_failure(
     """
     if not task.has_row:
         row = _columns(task, pack, started_at) | (worker or {}) | {"status": "failed", "error": trace}
-        _write(task, Path(pack.settings.results_dir), row)
-
-
-def _write(task: Task, results_dir: Path, values: dict[str, Any]) -> None:
-    """Of `values` the columns that this kind of work has; those without a value are null."""
-    store = rows.STORES[task.work.kind](results_dir)
-    store.write(task.task_id, [{name: values.get(name) for name in store.schema.names}])
+        rows.STORES[task.work.kind](Path(pack.settings.results_dir)).write(task.task_id, [row])
 
 
 def _columns(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str, Any]:
     return {
-        **KINDS_OF_WORK[task.work.kind].columns(task),
+        **KINDS_OF_WORK[task.work.kind].columns(task, pack.settings),
         **provenance.versions(),
         "code": provenance.code_fingerprint(task.work.kind),
         "attempt": task.attempt,
-        "study": pack.settings.study,
         "device": pack.settings.device,
-        "engine": engine_of(task, pack.settings),
-        "processes": pack.settings.processes_per_run,
         "threads": pack.settings.threads,
         "error": "",
         "job_id": job_id(),

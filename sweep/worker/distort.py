@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,9 @@ from sweep.config.settings import Settings
 from sweep.plan.distortions import BLOCK
 from sweep.plan.packs import Pack, Task
 from sweep.results.paths import ResultsDir
+from sweep.results.schema import DISTORTIONS
 from sweep.worker.images import training_data
+from sweep.worker.work import KindOfWork, Outcome, Result, Stop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,38 +32,40 @@ def distortion_of(task: Task) -> Distortion:
     return task.work.options
 
 
-def columns(task: Task) -> dict[str, Any]:
-    distortion = distortion_of(task)
-    return {
-        "task_id": task.task_id,
-        "run_id": task.run_id,
-        "corruption": distortion.corruption,
-        "severity": distortion.severity,
-        "corruption_seed": distortion.seed,
-        "corruption_source": distortion.source,
-    }
+class Distorting(KindOfWork):
+    """Evaluates trained runs on corrupted images, which are loaded once for all runs of a group."""
 
+    table = DISTORTIONS
 
-def together(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
-    """Consecutive tasks on the same images."""
-    return (list(group) for _, group in itertools.groupby(tasks, key=lambda task: (distortion_of(task), _clean(task))))
+    def columns(self, task: Task, settings: Settings) -> dict[str, Any]:
+        distortion = distortion_of(task)
+        return {
+            "task_id": task.task_id,
+            "run_id": task.run_id,
+            "corruption": distortion.corruption,
+            "severity": distortion.severity,
+            "corruption_seed": distortion.seed,
+            "corruption_source": distortion.source,
+        }
 
+    def together(self, tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+        """Consecutive tasks on the same images."""
+        groups = itertools.groupby(tasks, key=lambda task: (distortion_of(task), _clean(task)))
+        return (list(group) for _, group in groups)
 
-def results(
-    tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """One after the other on images that are loaded once. What was stopped starts over: it takes seconds."""
-    import torch
+    def work_on(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Stop]) -> Iterator[Outcome]:
+        """One after the other. What was stopped starts over: it takes seconds."""
+        import torch
 
-    from sweep.data.device import Split
+        from sweep.data.device import Split
 
-    started = time.monotonic()
-    data = _clean_images(_clean(tasks[0]), pack.settings)
-    images = torch.tensor(_corrupted(tasks[0], pack.settings), device=pack.settings.device)
-    split = Split(images, data.test.labels)
-    shared_s = (time.monotonic() - started) / len(tasks)
-    for index, (task, stop) in enumerate(zip(tasks, stops, strict=True)):
-        yield index, None if stop() else _evaluated(task, pack.settings, data, split, shared_s)
+        started = time.monotonic()
+        data = _clean_images(_clean(tasks[0]), pack.settings)
+        images = torch.tensor(_corrupted(tasks[0], pack.settings), device=pack.settings.device)
+        split = Split(images, data.test.labels)
+        shared_s = (time.monotonic() - started) / len(tasks)
+        for task, stop in zip(tasks, stops, strict=True):
+            yield Outcome(task, None if stop() else _evaluated(task, pack.settings, data, split, shared_s))
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def _corrupted(task: Task, settings: Settings) -> "Images":
     return found.load(distortion_of(task), ResultsDir(Path(settings.results_dir)).cache)
 
 
-def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Split", shared_s: float) -> dict[str, Any]:
+def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Split", shared_s: float) -> Result:
     from sweep.training.device import device_name
     from sweep.training.evaluate import evaluate
     from sweep.training.precision import set_tf32
@@ -105,7 +109,7 @@ def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Spl
     set_tf32(task.run.precision)
     model = _network(task.run, ResultsDir(Path(settings.results_dir)).weights(task.run_id), data)  # type: ignore[arg-type]
     evaluation = evaluate(model, data, split, task.run.precision)
-    return {
+    columns = {
         **_made_by(task, data),
         "images": len(split),
         "distorted_loss": evaluation.loss,
@@ -114,6 +118,7 @@ def _evaluated(task: Task, settings: Settings, data: "TrainingData", split: "Spl
         "seconds": shared_s + time.monotonic() - started,
         "device": device_name(split.labels.device),
     }
+    return Result(Distorting.table, columns)
 
 
 @lru_cache(maxsize=BLOCK)

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, Journa
 from sweep.worker import node as slurm_node
 from sweep.worker.commit import commit, commit_failure, committed_status, job_id
 from sweep.worker.environment import extend_search_path
+from sweep.worker.kinds import KINDS_OF_WORK
 from sweep.worker.stops import PruneRequest, StopRequest
-from sweep.worker.work import KINDS_OF_WORK
+from sweep.worker.work import Outcome, Stop
 
 FAILED_EXIT = 1
 
@@ -85,10 +86,11 @@ class _Worker:
         opened = {task.task_id: task for task in tasks}
         started_at = datetime.datetime.now(datetime.UTC)
         try:
-            for task, result in self._results([self._start(task) for task in tasks]):
+            for outcome in self._outcomes([self._start(task) for task in tasks]):
+                task, result = outcome.task, outcome.result
                 if result is not None:
                     commit(task, self.pack, result, started_at)
-                    self._end(task, str(result["status"]), seconds=result["seconds"])
+                    self._end(task, result.status, seconds=result.seconds)
                 del opened[task.task_id]  # not before its row is written: that can raise, too
             return
         except Exception as error:
@@ -114,14 +116,14 @@ class _Worker:
         self.ended[task.task_id] = event
         record(self.journal, event, task.task_id, **details)
 
-    def _results(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, dict[str, Any] | None]]:
-        """Results as tasks end; None for one that was stopped or pruned, which is noted."""
-        work = KINDS_OF_WORK[tasks[0].work.kind]
-        prunes = [PruneRequest(self.pack.sweep.prune_request(task.task_id)) for task in tasks]
-        for index, result in work.results(tasks, self.pack, [self._stop_of(prune) for prune in prunes]):
-            if result is None:
-                self._end(tasks[index], PRUNED if prunes[index].made else STOPPED)
-            yield tasks[index], result
+    def _outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """As tasks end; it is noted of one that was stopped or pruned."""
+        kind = KINDS_OF_WORK[tasks[0].work.kind]
+        prunes = {task.task_id: PruneRequest(self.pack.sweep.prune_request(task.task_id)) for task in tasks}
+        for outcome in kind.work_on(tasks, self.pack, [self._stop_of(prune) for prune in prunes.values()]):
+            if outcome.result is None:
+                self._end(outcome.task, PRUNED if prunes[outcome.task.task_id].made else STOPPED)
+            yield outcome
 
-    def _stop_of(self, prune: PruneRequest) -> Callable[[], bool]:
+    def _stop_of(self, prune: PruneRequest) -> Stop:
         return (lambda: self.stop() or prune()) if self.pack.prunable else self.stop

@@ -7,9 +7,12 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sweep.plan.packs import Pack, Task
+
+if TYPE_CHECKING:
+    from sweep.training.result import TrainingResult
 
 POLL_S = 0.1
 TASK, STOP, RESULT, ERROR = (
@@ -20,10 +23,10 @@ TASK, STOP, RESULT, ERROR = (
 )  # in the folder of a run
 
 
-def train_in_processes(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict[str, Any] | None:
+def train_in_processes(task: Task, pack: Pack, stop: Callable[[], bool]) -> "TrainingResult | None":
     """Trains `task` in as many processes as the settings say; see `sweep.worker.rank` for what one of them does.
 
-    Returns the columns of its row, or None where `stop` turned true: then a checkpoint is there. Raises
+    Returns its result, or None where `stop` turned true: then a checkpoint is there. Raises
     RuntimeError with the trace of a process that raised, and exits where one was killed, as if this one had been.
     """
     with tempfile.TemporaryDirectory(prefix="qsweep-run-") as name:
@@ -35,7 +38,7 @@ def train_in_processes(task: Task, pack: Pack, stop: Callable[[], bool]) -> dict
                 (folder / STOP).touch()
             agent.join(POLL_S)
         agent.raise_failure()
-        result: dict[str, Any] | None = pickle.loads((folder / RESULT).read_bytes())
+        result: TrainingResult | None = pickle.loads((folder / RESULT).read_bytes())
         return result
 
 

@@ -5,8 +5,8 @@ import pickle
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,6 +15,7 @@ from sweep.plan.packs import Pack, Task
 from sweep.training.plain import train
 from sweep.training.progress import Interrupted
 from sweep.training.ranks import DistributedRanks
+from sweep.training.result import TrainingResult
 from sweep.worker.environment import extend_search_path
 from sweep.worker.images import training_data
 from sweep.worker.processes import ERROR, RESULT, STOP, TASK
@@ -44,12 +45,9 @@ def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> No
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     ranks = DistributedRanks()
     options = options_of(task, pack, ranks.any_asked(stop, device), ranks)
-    result: dict[str, Any] | None = None
-    try:
-        ended = train(task.run, training_data(task, pack.settings, device), device, options)
-        result = {**ended.columns(), "curve": ended.curve_rows()}
-    except Interrupted:
-        pass
+    result: TrainingResult | None = None
+    with suppress(Interrupted):
+        result = train(task.run, training_data(task, pack.settings, device), device, options)
     if ranks.is_first:
         (folder / RESULT).write_bytes(pickle.dumps(result))
     dist.destroy_process_group()

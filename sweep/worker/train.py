@@ -1,6 +1,6 @@
 """Training runs: alone, or several as an array."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,44 +10,52 @@ from sweep.plan.packs import Pack, Task, engine_of
 from sweep.results import provenance, rows
 from sweep.results.journal import EPOCH, record
 from sweep.results.paths import ResultsDir
+from sweep.results.schema import ROWS
 from sweep.worker.arrays import arrays_of
 from sweep.worker.images import training_data
 from sweep.worker.processes import train_in_processes
 from sweep.worker.weight_files import teacher_run, weights_file
+from sweep.worker.work import KindOfWork, Outcome, Result, Stop
 
 if TYPE_CHECKING:
     from sweep.training.progress import TrainOptions
     from sweep.training.ranks import Ranks
-    from sweep.training.result import EpochRecord
+    from sweep.training.result import EpochRecord, TrainingResult
     from sweep.training.teachers import TeacherSource
 
 
-def columns(task: Task) -> dict[str, Any]:
-    return {"run_id": task.run_id, **rows.science_columns(task.run)}
+class Training(KindOfWork):
+    """Trains runs, each from its checkpoint where there is one."""
+
+    table = ROWS
+
+    def columns(self, task: Task, settings: Settings) -> dict[str, Any]:
+        return {
+            "run_id": task.run_id,
+            **rows.science_columns(task.run),
+            "study": settings.study,
+            "engine": engine_of(task, settings),
+            "processes": settings.processes_per_run,
+        }
+
+    def together(self, tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
+        """One run at a time, or arrays."""
+        return arrays_of(tasks, settings)
+
+    def work_on(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Stop]) -> Iterator[Outcome]:
+        """Trains tasks that share data, with the pack's engine; a task that cannot join an array comes alone."""
+        if pack.settings.processes_per_run > 1:
+            for task, stop in zip(tasks, stops, strict=True):
+                yield Outcome(task, _result(train_in_processes(task, pack, stop)))
+        else:
+            yield from _in_this_process(tasks, pack, stops)
 
 
-def together(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
-    """One run at a time, or arrays."""
-    return arrays_of(tasks, settings)
+def _result(trained: "TrainingResult | None") -> Result | None:
+    return None if trained is None else Result(Training.table, trained.columns(), trained.curve_rows())
 
 
-def results(
-    tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Trains tasks that share data; see `sweep.training.engines.train_runs`.
-
-    With the pack's engine; a task that cannot join an array comes alone (`sweep.worker.arrays.arrays_of`).
-    """
-    if pack.settings.processes_per_run > 1:
-        for index, (task, stop) in enumerate(zip(tasks, stops, strict=True)):
-            yield index, train_in_processes(task, pack, stop)
-    else:
-        yield from _in_this_process(tasks, pack, stops)
-
-
-def _in_this_process(
-    tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]
-) -> Iterator[tuple[int, dict[str, Any] | None]]:
+def _in_this_process(tasks: Sequence[Task], pack: Pack, stops: Sequence[Stop]) -> Iterator[Outcome]:
     import torch
 
     from sweep.training.engines import train_runs
@@ -57,10 +65,10 @@ def _in_this_process(
     runs = [task.run for task in tasks]
     options = [options_of(task, pack, stop) for task, stop in zip(tasks, stops, strict=True)]
     for index, result in train_runs(engine_of(tasks[0], settings), runs, images, device, options, settings.kernels):
-        yield index, None if result is None else {**result.columns(), "curve": result.curve_rows()}
+        yield Outcome(tasks[index], _result(result))
 
 
-def options_of(task: Task, pack: Pack, stop: Callable[[], bool], ranks: "Ranks | None" = None) -> "TrainOptions":
+def options_of(task: Task, pack: Pack, stop: Stop, ranks: "Ranks | None" = None) -> "TrainOptions":
     from sweep.training.progress import TrainOptions
     from sweep.training.ranks import ALONE
 

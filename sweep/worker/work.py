@@ -1,33 +1,67 @@
-"""The kinds of work that a worker can do, each a module with the functions of `KindOfWork`.
+"""What a kind of work is: what workers do with tasks of it, and what each task comes to."""
 
-What else a kind needs is declared where such things are: its table in sweep/results/schema.py and
-`sweep.results.rows.STORES`, the code that decides its numbers in sweep/results/provenance.py.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from sweep.config.settings import Settings
-from sweep.config.work import Kind
 from sweep.plan.packs import Pack, Task
-from sweep.worker import distort, measure, train
+from sweep.results.schema import CURVES, Schema
 
-Results = Iterator[tuple[int, dict[str, Any] | None]]
+Stop = Callable[[], bool]  # turns true where a task is to be left, for now or for good
 
 
-class KindOfWork(Protocol):
-    def columns(self, task: Task) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Result:
+    """What a task came to: `columns` of its row in `table`, and the rows of its curve, one per epoch.
+
+    Raises ValueError where a table has no such column, so that nothing is lost in silence.
+    """
+
+    table: Schema
+    columns: Mapping[str, Any]
+    curve: Sequence[Mapping[str, Any]] = ()
+
+    def __post_init__(self) -> None:
+        self.table.check(self.columns)
+        for epoch in self.curve:
+            CURVES.check(epoch)
+
+    @property
+    def status(self) -> str:
+        """finished or diverged."""
+        return str(self.columns["status"])
+
+    @property
+    def seconds(self) -> float:
+        return float(self.columns["seconds"])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How work on a task ended: with its result, or with None where it was asked to stop."""
+
+    task: Task
+    result: Result | None
+
+
+class KindOfWork(ABC):
+    """One kind of work. Its table in sweep/results/schema.py has its name, and the columns of its rows."""
+
+    table: ClassVar[Schema]
+
+    @abstractmethod
+    def columns(self, task: Task, settings: Settings) -> dict[str, Any]:
         """What the row of `task` says of it, however it ends."""
 
     def together(self, tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
-        """`tasks` in groups that are done together, in the order in which a worker does them."""
+        """`tasks` in groups that are done together, in the order in which a worker does them: here one at a time."""
+        return ([task] for task in tasks)
 
-    def results(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Callable[[], bool]]) -> Results:
-        """Does one of the groups of `together`.
+    @abstractmethod
+    def work_on(self, tasks: Sequence[Task], pack: Pack, stops: Sequence[Stop]) -> Iterator[Outcome]:
+        """Does one of the groups of `together`, and says how each task ended when it does.
 
-        Yields (index into `tasks`, columns of its row) as they end; None in place of the columns for one that was
-        asked to stop.
+        A task is left where its own of `stops` turns true. What this raises concerns all tasks that have not ended.
         """
-
-
-KINDS_OF_WORK: dict[Kind, KindOfWork] = {"train": train, "measure": measure, "distort": distort}

@@ -396,13 +396,13 @@ def faulty(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, os\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from sweep.worker.work import train\n"
-        "    good = train.results\n"
-        "    def results(tasks, pack, stops):\n"
+        "    from sweep.worker.train import Training\n"
+        "    good = Training.work_on\n"
+        "    def work_on(self, tasks, pack, stops):\n"
         "        if any(task.run.bits == 8 for task in tasks) and os.environ.get('FAULT'):\n"
         "            raise RuntimeError('no such luck')\n"
-        "        return good(tasks, pack, stops)\n"
-        "    train.results = results\n"
+        "        return good(self, tasks, pack, stops)\n"
+        "    Training.work_on = work_on\n"
     )
     return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
 

@@ -99,15 +99,15 @@ def crashing_workers(folder: Path, **variables: str) -> dict[str, str]:
     (folder / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from sweep.worker.work import train\n"
-        "    good = train.results\n"
-        "    def results(tasks, pack, stops):\n"
+        "    from sweep.worker.train import Training\n"
+        "    good = Training.work_on\n"
+        "    def work_on(self, tasks, pack, stops):\n"
         f"        faults = {FAULTS | {3: 'SIGKILL'}}\n"
         "        for task in tasks:\n"
         "            if task.run.bits in faults:\n"
         "                os.kill(os.getpid(), getattr(signal, faults[task.run.bits]))\n"
-        "        return good(tasks, pack, stops)\n"
-        "    train.results = results\n"
+        "        return good(self, tasks, pack, stops)\n"
+        "    Training.work_on = work_on\n"
     )
     return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}", **variables}
 

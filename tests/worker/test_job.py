@@ -17,8 +17,7 @@ from sweep.results.rows import rows_store
 from sweep.worker import job
 from sweep.worker.commit import commit_failure
 from sweep.worker.job import run_pack
-from sweep.worker.train import results
-from sweep.worker.work import train
+from sweep.worker.train import Training
 from tests.conftest import DIGITS, tiny_run
 
 ENGINES = ("plain", "array")
@@ -32,9 +31,9 @@ def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
     task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0)
     settings = Settings(engine="array", device="cpu", results_dir=str(tmp_path))
     pack = Pack("pack", (task,), str(tmp_path), settings, launcher_pid=0)
-    ((index, result),) = results([task], pack, [lambda: False])
-    assert index == 0 and result is not None
-    assert (result["engine"], result["status"]) == (engine, "finished")
+    (outcome,) = Training().work_on([task], pack, [lambda: False])
+    assert outcome.task is task and outcome.result is not None
+    assert (outcome.result.columns["engine"], outcome.result.status) == (engine, "finished")
     commit_failure(task, pack, "trace", datetime.datetime.now(datetime.UTC))
     assert rows_store(tmp_path).read()["engine"].to_pylist() == [engine]
 
@@ -101,10 +100,11 @@ def test_a_fault_after_the_last_result_changes_nothing(
     engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def with_fault(*arguments: Any) -> Any:
-        yield from results(*arguments)
+        yield from good(*arguments)
         raise RuntimeError("while it was put away")
 
-    monkeypatch.setattr(train, "results", with_fault)
+    good = Training.work_on
+    monkeypatch.setattr(Training, "work_on", with_fault)
     pack = pack_of(2, tmp_path, engine)
     run_pack(pack)
     assert sorted(events(pack)) == [("finished", 0), ("finished", 1), (STARTED, 0), (STARTED, 1)]
