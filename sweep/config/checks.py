@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
 
 class ConfigError(ValueError):
@@ -39,23 +40,21 @@ def bounds_in_words(is_whole: bool, low: float | None, high: float | None = None
 
 
 def check_integer(name: str, value: object, low: float, high: float | None = None) -> int:
-    bounds = bounds_in_words(True, low, high)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
-    if value < low or (high is not None and value > high):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
-    return int(value)
+    is_number = not isinstance(value, bool) and isinstance(value, (int, float))
+    number = cast("float", value)
+    if not is_number or number != int(number) or number < low or (high is not None and number > high):
+        raise ConfigError(f"{name}={value}: allowed is {bounds_in_words(True, low, high)}")
+    return int(number)
 
 
 def check_number(name: str, value: object, low: float, low_open: bool = False, high: float | None = None) -> float:
-    bounds = bounds_in_words(False, low, high, low_open)
     try:
         number = float(value)  # type: ignore[arg-type]  # YAML reads 1e-4 as a string
     except (TypeError, ValueError):
-        raise ConfigError(f"{name}={value}: allowed is {bounds}") from None
+        number = math.nan
     is_outside = number < low or (low_open and number == low) or (high is not None and number > high)
     if isinstance(value, bool) or not math.isfinite(number) or is_outside:
-        raise ConfigError(f"{name}={value}: allowed is {bounds}")
+        raise ConfigError(f"{name}={value}: allowed is {bounds_in_words(False, low, high, low_open)}")
     return number
 
 

@@ -159,7 +159,8 @@ def _by_name(kind: type[AnyPart], parts: Iterable[AnyPart]) -> dict[str, AnyPart
 def part_of(kind: type[AnyPart], name: str) -> AnyPart:
     """The part of that name; raises `ConfigError` where there is none."""
     parts = parts_of(kind)
-    check_choice(kind.key, name, tuple(parts), outside.hint(name))
+    if name not in parts:
+        check_choice(kind.key, name, tuple(parts), outside.hint(name))
     return parts[name]
 
 
