@@ -8,18 +8,20 @@ from omegaconf import OmegaConf
 
 from sweep import PROJECT
 from sweep.config.chosen import KINDS
+from sweep.config.datasets import DataSet
 from sweep.config.grid import GROUPS
 from sweep.config.parts import REQUIRED, Part, parts_of
 from sweep.config.run import HYPERPARAMETERS
 
 CONF = PROJECT / "conf"
+IN_GROUPS: tuple[type[Part], ...] = (*KINDS, DataSet)
 
 
 def register_defaults() -> None:
     """Makes conf/sweep.yaml complete: `neutral`, and in the config groups all parts that are known here."""
     store = ConfigStore.instance()
     store.store("neutral", neutral_values())
-    for kind in KINDS:
+    for kind in IN_GROUPS:
         for part in parts_of(kind).values():
             if kind.key in GROUPS and not (CONF / kind.key / f"{part.name}.yaml").exists():
                 store.store(part.name, defaults_of(part), group=kind.key, package="_global_")
@@ -35,4 +37,4 @@ def defaults_of(part: Part) -> dict[str, Any]:
     path = Path(part.load_description().__file__ or "")
     beside = path.with_name("defaults.yaml") if path.name == "__init__.py" else path.with_suffix(".yaml")
     given: Any = OmegaConf.to_container(OmegaConf.load(beside)) if beside.exists() else {}
-    return {**given, part.key: part.name}
+    return {**part.defaults(), **given}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sweep.config.facts import DataFacts
 from sweep.config.parts import Part, parts_of
@@ -33,6 +33,12 @@ class DataSet(Part):
     @property
     def data_source(self) -> str:
         return self.source or self.name
+
+    def defaults(self) -> dict[str, Any]:
+        given = {"data_source": self.data_source, "augmentation": self.augmentation}
+        if self.printed_side is None:
+            return {self.key: self.name, **given}
+        return {self.key: f"{self.name}_${{image_size}}", **given, "image_size": self.printed_side}
 
 
 def data_sets() -> Mapping[str, DataSet]:

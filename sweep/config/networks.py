@@ -72,6 +72,13 @@ class Network(Part):
             return f"square images whose side is a multiple of {self.patch}"
         return None
 
+    def images_in_words(self) -> str:
+        """Those that it takes, as `misfit` refuses others."""
+        words = [f"{self.channels} channels"] if self.channels else []
+        words += [f"at least {self.min_side} x {self.min_side}"] if self.min_side > 1 else []
+        words += [f"square, the side a multiple of {self.patch}"] if self.patch else []
+        return ", ".join(words) or "any"
+
     def published_name(self, values: Mapping[str, Any]) -> str | None:
         """What papers call the network of `values`, a run's sizes; None where no paper has it."""
         is_theirs = self.printed and all(values[size] == value for size, value in self.printed_at.items())

@@ -125,6 +125,10 @@ class Part:
         """Those that it reads where the others are as in `values`."""
         return (own for own in self.reads if own.read_if(values))
 
+    def defaults(self) -> dict[str, Any]:
+        """What choosing it sets, where no file says more."""
+        return {self.key: self.name}
+
     def load(self) -> Any:
         """The module with its code."""
         return importlib.import_module(self.code)

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable
 
 from sweep import PROJECT
+from sweep.config.datasets import data_sets
 from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
+from sweep.config.networks import networks
 from sweep.config.parts import Hyperparameter, Part, parts_of
 
 README = PROJECT / "README.md"
@@ -31,7 +33,26 @@ def _names(hyperparameters: Iterable[Hyperparameter]) -> str:
     return ", ".join(f"`{own.name}`" for own in hyperparameters)
 
 
+def network_table() -> str:
+    lines = [
+        f"| `{n.name}` | {n.meaning} | {n.images_in_words()} | {_names(n.reads)} | {_printed(n)} |"
+        for n in networks().values()
+    ]
+    return "\n".join(["| model | what it is | images | sizes | in papers |", "|---|---|---|---|---|", *lines])
+
+
+def data_set_table() -> str:
+    lines = [f"| `{d.name}` | {d.meaning} | {d.needs} | {_printed(d)} |" for d in data_sets().values()]
+    return "\n".join(["| dataset | what it is | needs | in papers |", "|---|---|---|---|", *lines])
+
+
+def _printed(part: Part) -> str:
+    return part.printed[0] if part.printed else ""
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "data sets": data_set_table,
+    "networks": network_table,
     "quantizers": quantizer_table,
     "rules": lambda: table_of(Rule, "step along"),
     "optimizers": lambda: table_of(Optimizer, "what it is"),

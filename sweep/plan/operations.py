@@ -14,7 +14,8 @@ import uuid
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from sweep import PROJECT
 from sweep.config.facts import DataFacts
@@ -25,15 +26,13 @@ SHIPPED = PROJECT / "sweep" / "models" / "operations.csv"
 
 
 class Shape(NamedTuple):
-    """What the operations of a network follow from: its name and sizes, and what goes in and comes out."""
+    """What the operations of a network follow from: its hyperparameters, and what goes in and comes out."""
 
     model: str
-    base_width: int
-    width: int
-    depth: int
+    sizes: tuple[tuple[str, Any], ...]  # names and values of the hyperparameters that it reads
     channels: int
-    image_height: int
-    image_width: int
+    height: int
+    width: int
     classes: int
 
 
@@ -42,8 +41,8 @@ def macs_per_image(run: RunConfig, facts: DataFacts) -> int:
 
     Normalization, activations and pooling are left out.
     """
-    sizes = run.model, run.base_width, run.width, run.depth
-    return _macs(Shape(*sizes, facts.channels, facts.height, facts.width, facts.classes))
+    sizes = tuple((own.name, getattr(run, own.name)) for own in network_of(run.model).reads)
+    return _macs(Shape(run.model, sizes, facts.channels, facts.height, facts.width, facts.classes))
 
 
 @cache
@@ -57,7 +56,13 @@ def shipped() -> dict[Shape, int]:
     """Counts of the shapes in sweep/models/operations.csv."""
     with SHIPPED.open() as file:
         lines = list(csv.reader(file))[1:]
-    return {Shape(model, *map(int, numbers)): int(macs) for model, *numbers, macs in lines}
+    return {Shape(model, _sizes(text), *map(int, image)): int(macs) for model, text, *image, macs in lines}
+
+
+def _sizes(text: str) -> tuple[tuple[str, int], ...]:
+    """Of such as `width=2 depth=10`."""
+    pairs = (pair.split("=") for pair in text.split())
+    return tuple((name, int(value)) for name, value in pairs)
 
 
 def remembered(shape: Shape) -> int:
@@ -100,9 +105,10 @@ def count(shape: Shape) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     build = network_of(shape.model).builder()
+    size: Any = SimpleNamespace(**dict(shape.sizes))
     with torch.device("meta"), torch.no_grad():
-        model = build(shape, shape.channels, shape.classes, (shape.image_height, shape.image_width)).eval()
-        images = torch.empty(1, shape.channels, shape.image_height, shape.image_width)
+        model = build(size, shape.channels, shape.classes, (shape.height, shape.width)).eval()
+        images = torch.empty(1, shape.channels, shape.height, shape.width)
         with FlopCounterMode(display=False) as counted:
             model(images)
     macs: int = counted.get_total_flops() // 2
@@ -111,7 +117,10 @@ def count(shape: Shape) -> int:
 
 def recount() -> None:
     """Writes sweep/models/operations.csv anew, for the shapes that it has."""
-    lines = [(*shape, count(shape)) for shape in sorted(shipped())]
+    lines = [
+        (shape.model, " ".join(f"{name}={value}" for name, value in shape.sizes), *shape[2:], count(shape))
+        for shape in sorted(shipped())
+    ]
     with SHIPPED.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([(*Shape._fields, "macs"), *lines])
 

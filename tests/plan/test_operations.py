@@ -2,6 +2,8 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from sweep.plan import operations
 from sweep.plan.operations import Shape, count, remembered, shipped
 
 CONVOLUTIONAL = [name for name, network in networks().items() if network.quantizes_activations]
-SMALL = Shape("nin", 2, 2, 2, 1, 8, 8, 7)
+SMALL = Shape("nin", tuple({"base_width": 2, "width": 2, "depth": 2}.items()), 1, 8, 8, 7)
 
 
 def counted_by_layer(shape: Shape) -> int:
@@ -24,19 +26,21 @@ def counted_by_layer(shape: Shape) -> int:
         total.append(output.numel() * math.prod(layer.weight.shape[1:]))
 
     build = networks()[shape.model].builder()
+    size: Any = SimpleNamespace(**dict(shape.sizes))
     with torch.device("meta"):
-        model = build(shape, shape.channels, shape.classes, (shape.image_height, shape.image_width)).eval()
+        model = build(size, shape.channels, shape.classes, (shape.height, shape.width)).eval()
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 layer.register_forward_hook(add)
-        model(torch.empty(1, shape.channels, shape.image_height, shape.image_width))
+        model(torch.empty(1, shape.channels, shape.height, shape.width))
     return sum(total)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 @pytest.mark.parametrize("image", [(32, 32), (75, 54)])  # the second is odd somewhere on the way down
 def test_each_layer_counts_once(name: str, image: tuple[int, int]) -> None:
-    shape = Shape(name, 2, 2, 10, networks()[name].channels or 2, *image, 7)
+    sizes = tuple((own.name, 10 if own.name == "depth" else 2) for own in networks()[name].reads)
+    shape = Shape(name, sizes, networks()[name].channels or 2, *image, 7)
     assert count(shape) == counted_by_layer(shape)
 
 
@@ -48,7 +52,7 @@ def test_attention_counts_by_hand(name: str, image: int, tokens: int, width: int
     """Twelve blocks of queries, keys, values, their output, an MLP four times as wide, and two products of tokens."""
     blocks = 12 * tokens * width * (4 * width + 2 * 4 * width + 2 * tokens)
     patches = (tokens - 1) * 3 * 16**2 * width
-    assert count(Shape(name, 1, 1, 1, 3, image, image, head)) == blocks + patches + width * head
+    assert count(Shape(name, (), 3, image, image, head)) == blocks + patches + width * head
 
 
 def test_windows_that_need_padding_count_as_padded() -> None:
@@ -60,7 +64,7 @@ def test_windows_that_need_padding_count_as_padded() -> None:
             total += height * width * 2 * channels * channels  # four neighbours of half the channels each
         padded = (-(-height // 7) * 7) * (-(-width // 7) * 7)
         total += blocks * (padded * channels * (4 * channels + 2 * 49) + height * width * 8 * channels**2)
-    assert count(Shape("swin_t", 1, 1, 1, 3, 72, 40, 7)) == total + channels * 7
+    assert count(Shape("swin_t", (), 3, 72, 40, 7)) == total + channels * 7
 
 
 def test_the_file_is_what_the_networks_give() -> None:

@@ -18,7 +18,7 @@ class OxfordSet(DataSet):
     test_split: str = "test"
 
 
-_oxford = partial(OxfordSet, needs="data_dir with torchvision's folder, or a network; image_size", printed_side=SIDE)
+_oxford = partial(OxfordSet, needs="data_dir with torchvision's folder, or the internet; image_size", printed_side=SIDE)
 _facts = partial(DataFacts, channels=3, height=SIDE, width=SIDE)
 
 PARTS = (

@@ -10,19 +10,19 @@ _four_stages = partial(Network, reads=(BASE_WIDTH,), printed_at=_PAPERS)
 PARTS = (
     _four_stages(
         "cifar_resnet18",
-        meaning="four stages, for small images; base_width: channels of the first, 16 in QGen's grid, 64 elsewhere",
+        meaning="ResNet of four stages, for small images; base_width: channels of the first, 16 in QGen's grid or 64",
         build="resnet18",
         printed=("ResNet-18", "Resnet18", "ResNet18"),
     ),
     _four_stages(
         "cifar_resnet50",
-        meaning="four stages of bottlenecks, for small images; base_width: channels of the first, 16 in QGen's grid",
+        meaning="ResNet of four stages of bottlenecks, for small images; base_width as of cifar_resnet18",
         build="resnet50",
         printed=("ResNet-50",),
     ),
     Network(
         "resnet20",
-        meaning="three stages, for CIFAR; shortcuts pad with zeros (option A of He et al. 2016)",
+        meaning="ResNet of three stages, for CIFAR; shortcuts pad with zeros (option A of He et al. 2016)",
         build="resnet20",
         printed=("ResNet-20", "Resnet20"),
     ),

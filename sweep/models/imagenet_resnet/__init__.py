@@ -6,7 +6,7 @@ from sweep.config.networks import RGB, Network
 
 _resnet = partial(
     Network,
-    meaning="torchvision's, for ImageNet",
+    meaning="torchvision's ResNet, for ImageNet",
     channels=RGB,
     min_side=32,  # it reduces an image by 32: smaller ones would be padding alone
 )

@@ -9,7 +9,7 @@ _mobilenet_v2 = partial(Network, channels=RGB)
 PARTS = (
     _mobilenet_v2(
         "mobilenet_v2",
-        meaning="torchvision's, for ImageNet",
+        meaning="torchvision's MobileNet-V2, for ImageNet",
         min_side=32,  # it reduces an image by 32: smaller ones would be padding alone
         pretrained="MobileNet_V2_Weights.IMAGENET1K_V1",
         printed=("MobileNet V2", "MobileNetV2"),

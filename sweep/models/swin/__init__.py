@@ -4,7 +4,7 @@ from sweep.config.networks import RGB, Network, without_activations
 
 PART = Network(
     name="swin_t",
-    meaning="torchvision's, windows of 7",
+    meaning="torchvision's Swin-T, windows of 7",
     channels=RGB,
     min_side=32,
     quantizes_activations=False,
