@@ -24,10 +24,11 @@ from sweep.training.array.kernels.convolution import convolution
 from sweep.training.array.kernels.input_gradient import input_gradient
 from sweep.training.array.kernels.output_gradient import output_gradient
 from sweep.training.array.kernels.shape import Shape
+from sweep.training.array.kernels.tensors import BelowNorm, Products, Running, Source
 from sweep.training.array.kernels.update import blocks_of, sum_step_gradients, update_layer
 from sweep.training.array.kernels.weight_gradient import weight_gradient
 from sweep.training.array.layout import Layer, layers_of, parameters_per_member, views
-from sweep.training.array.operations import StepSizes
+from sweep.training.array.operations import Quantized, StepSizes
 from sweep.training.array.state import Stack
 from sweep.training.precision import OPERANDS
 
@@ -118,19 +119,19 @@ def launch_all(channels: int, precision: str) -> None:
 
 def _launch_layer(layer: Layer, tensors: Sequence[Any], precision: str) -> None:
     shape, dtype = Shape.of(layer), OPERANDS[precision]
-    products = "tf32" if precision == "tf32" else "ieee"
+    products = Products(shape, IMAGES, "tf32" if precision == "tf32" else "ieee")
     one, channels = torch.ones(1), layer.columns
-    source = torch.empty(1, IMAGES * shape.in_positions, shape.in_channels, dtype=dtype)
-    below = None if layer.is_first else torch.empty(1, 5, shape.in_channels)
-    operand = torch.empty(1, shape.rows, channels, dtype=dtype)
-    z, partials, tile = convolution(source, operand, below, shape, IMAGES, products)
-    running = torch.empty(1, channels), torch.empty(1, channels)
-    norm = finish_statistics(partials, tile.rows, z.shape[1], tensors[0], running, one, 1e-5, 0.1)
-    grad = torch.empty_like(z)
-    coefficients = finish_gradients(partials, norm, z.shape[1], tensors[1])
-    weight_gradient(source, below, grad, z, coefficients, one, tensors[1].weight, shape, IMAGES, products)
-    if below is not None:
-        input_gradient(grad, z, coefficients, operand, one, source, below, shape, IMAGES, products)
+    values = torch.empty(1, IMAGES * shape.in_positions, shape.in_channels, dtype=dtype)
+    source = Source(values, None if layer.is_first else torch.empty(1, 5, shape.in_channels))
+    weight = Quantized(torch.empty(1, shape.rows, channels, dtype=dtype), one)
+    convolved = convolution(source, weight.operand, products)
+    running = Running(torch.empty(1, channels), torch.empty(1, channels))
+    norm = finish_statistics(convolved, tensors[0], running, one, 1e-5, 0.1)
+    below = BelowNorm(torch.empty_like(convolved.z), convolved.partials)
+    gradient = finish_gradients(below, convolved.z, norm, tensors[1])
+    weight_gradient(source, gradient, one, tensors[1].weight, products)
+    if source.norm is not None:
+        input_gradient(gradient, weight, source, products)
     steps = StepSizes(*torch.ones(3, 1, 1, 1, 1), torch.ones(1, 1, 1, dtype=torch.bool))
     step_grads = torch.empty(1, 1, blocks_of(layer))
     update_layer(Stack(*(each.weight for each in tensors)), layer, steps, torch.empty(1, 10), step_grads[:, 0])

@@ -13,6 +13,7 @@ from sweep.training.array.kernels.input_gradient import input_gradient
 from sweep.training.array.kernels.load import MULTIPLIER, OFFSET
 from sweep.training.array.kernels.output_gradient import output_gradient
 from sweep.training.array.kernels.shape import Shape
+from sweep.training.array.kernels.tensors import Products, Running, Source
 from sweep.training.array.kernels.update import blocks_of, sum_step_gradients, update_layer
 from sweep.training.array.kernels.weight_gradient import weight_gradient
 from sweep.training.array.layout import views
@@ -25,8 +26,7 @@ from sweep.training.array.update import Optimizer, bias_corrections
 class _Taped(NamedTuple):
     """What the backward pass of a layer needs."""
 
-    source: Tensor  # z of the layer before, or the columns of the images
-    source_norm: Tensor | None
+    source: Source  # z of the layer before, or the columns of the images
     z: Tensor
     norm: Tensor
 
@@ -43,7 +43,7 @@ class FusedNetwork(ArrayNetwork):
                              "fp32, tf32, bf16, fp16")  # fmt: skip
         super().__init__(state, precision, classes, compiled)
         self._shapes = [Shape.of(layer) for layer in state.layers]
-        self._products = "tf32" if precision == "tf32" else "ieee"
+        self._precision = "tf32" if precision == "tf32" else "ieee"
 
     def forward_backward(self, images: Tensor, labels: Tensor, member_row: Tensor) -> Tensor:
         count, quantized = images.shape[1], self._quantize()
@@ -54,20 +54,19 @@ class FusedNetwork(ArrayNetwork):
         return losses.mean(1)
 
     def _fused_forward(self, images: Tensor, member_row: Tensor, quantized: Sequence[Quantized]) -> list[_Taped]:
-        state, count, tape = self._state, images.shape[1], list[_Taped]()
+        state, tape = self._state, list[_Taped]()
         rests = self._rests_after(quantized)
-        source, source_norm = self._first_columns(images, quantized[0].rest, member_row), None
-        for number, shape in enumerate(self._shapes):
-            z, partials, tile = convolution(
-                source, quantized[number].operand, source_norm, shape, count, self._products
-            )
-            running = state.running_mean[number], state.running_var[number]
-            norm = finish_statistics(
-                partials, tile.rows, z.shape[1], state.weights[number], running, rests[number], BN_EPS, BN_MOMENTUM
-            )
-            tape.append(_Taped(source, source_norm, z, norm))
-            source, source_norm = z, norm
+        source = Source(self._first_columns(images, quantized[0].rest, member_row), None)
+        for number, products in enumerate(self._products(images.shape[1])):
+            convolved = convolution(source, quantized[number].operand, products)
+            running = Running(state.running_mean[number], state.running_var[number])
+            norm = finish_statistics(convolved, state.weights[number], running, rests[number], BN_EPS, BN_MOMENTUM)
+            tape.append(_Taped(source, convolved.z, norm))
+            source = Source(convolved.z, norm)
         return tape
+
+    def _products(self, images: int) -> list[Products]:
+        return [Products(shape, images, self._precision) for shape in self._shapes]
 
     def _output(self, last: _Taped) -> Tensor:
         """The last layer's activations (K, N, C)."""
@@ -75,20 +74,14 @@ class FusedNetwork(ArrayNetwork):
         return (last.z * multiplier + offset).relu().to(self._dtype)
 
     def _fused_backward(self, grad: Tensor, tape: list[_Taped], quantized: Sequence[Quantized], count: int) -> None:
-        state = self._state
-        grad, partials = output_gradient(grad, tape[-1].z, tape[-1].norm)
+        state, products = self._state, self._products(count)
+        below = output_gradient(grad, tape[-1].z, tape[-1].norm)
         for number in reversed(range(len(tape))):
-            shape, (source, source_norm, z, norm) = self._shapes[number], tape[number]
-            operand, rest = quantized[number]
-            coefficients = finish_gradients(partials, norm, z.shape[1], state.weight_grads[number])
-            weight_gradient(
-                source, source_norm, grad, z, coefficients, rest, state.weight_grads[number].weight,
-                shape, count, self._products,
-            )  # fmt: skip
-            if source_norm is not None:
-                grad, partials = input_gradient(
-                    grad, z, coefficients, operand, rest, source, source_norm, shape, count, self._products
-                )
+            (source, z, norm), grads = tape[number], state.weight_grads[number]
+            gradient = finish_gradients(below, z, norm, grads)
+            weight_gradient(source, gradient, quantized[number].rest, grads.weight, products[number])
+            if source.norm is not None:
+                below = input_gradient(gradient, quantized[number], source, products[number])
 
 
 class FusedOptimizer(Optimizer):

@@ -17,6 +17,7 @@ from sweep.training.array.kernels.load import (
     SCALE,
     load_row,
 )  # fmt: skip
+from sweep.training.array.kernels.tensors import BelowNorm, Convolved, OutputGradient, Running
 from sweep.training.array.kernels.tiles import STATISTICS_BLOCKS, STATISTICS_CHANNELS
 from sweep.training.array.layout import Parameters
 
@@ -120,28 +121,33 @@ def _finish_gradients(
 
 
 def finish_statistics(
-    partials: Tensor, rows: int, count: int, weights: Parameters, running: tuple[Tensor, Tensor], rest: Tensor,
-    eps: float, momentum: float,
-) -> Tensor:  # fmt: skip
-    """Merges the statistics of `convolution` into `norm` (K, 5, C), and tracks them in `running` (mean, variance).
+    convolved: Convolved, weights: Parameters, running: Running, rest: Tensor, eps: float, momentum: float
+) -> Tensor:
+    """Merges the statistics of a convolution's output into `norm` (K, 5, C) float32, and tracks them in `running`.
 
-    Args: `partials` (K, blocks, 2, C) of blocks of `rows` of `count` positions; `rest` (K,) of the next layer.
+    Args: the BN's `weights`, with the bias of the convolution before it; the `rest` (K,) of the next layer.
     """
+    z, partials, rows = convolved
     members, blocks, _, channels = partials.shape
     norm = partials.new_empty(members, NORM_ROWS.value, channels)
     _finish_statistics[triton.cdiv(channels, STATISTICS_CHANNELS), members](
-        partials, weights.gamma, weights.beta, weights.bias, *running, rest, norm, count, blocks,
-        weights.gamma.stride(0), rows, channels, STATISTICS_BLOCKS, STATISTICS_CHANNELS, eps, momentum,
+        partials=partials, gamma=weights.gamma, beta=weights.beta, bias=weights.bias, **running._asdict(), rest=rest,
+        norm=norm, count=z.shape[1], blocks=blocks, member_stride=weights.gamma.stride(0), rows=rows,
+        channels=channels, at_once=STATISTICS_BLOCKS, width=STATISTICS_CHANNELS, eps=eps, momentum=momentum,
     )  # fmt: skip
     return norm
 
 
-def finish_gradients(partials: Tensor, norm: Tensor, count: int, grads: Parameters) -> Tensor:
-    """Sums the gradients of gamma and beta into `grads`; returns what makes grad_z of grad_y, (K, 3, C)."""
-    members, blocks, _, channels = partials.shape
-    coefficients = partials.new_empty(members, GRAD_ROWS.value, channels)
+def finish_gradients(below: BelowNorm, z: Tensor, norm: Tensor, grads: Parameters) -> OutputGradient:
+    """Sums the gradients of gamma and beta into `grads`, and adds what makes that of the BN's input of `below`.
+
+    Args: the BN's input `z` (K, N, C), and its `norm` (K, 5, C) as `finish_statistics` returns it.
+    """
+    members, blocks, _, channels = below.partials.shape
+    coefficients = below.partials.new_empty(members, GRAD_ROWS.value, channels)
     _finish_gradients[triton.cdiv(channels, STATISTICS_CHANNELS), members](
-        partials, norm, grads.gamma, grads.beta, coefficients, count, blocks, grads.gamma.stride(0),
-        channels, STATISTICS_BLOCKS, STATISTICS_CHANNELS,
+        partials=below.partials, norm=norm, gamma=grads.gamma, beta=grads.beta, coefficients=coefficients,
+        count=z.shape[1], blocks=blocks, member_stride=grads.gamma.stride(0), channels=channels,
+        at_once=STATISTICS_BLOCKS, width=STATISTICS_CHANNELS,
     )  # fmt: skip
-    return coefficients
+    return OutputGradient(below.grad, z, coefficients)

@@ -6,8 +6,8 @@ import triton.language as tl
 from torch import Tensor
 
 from sweep.training.array.kernels.load import NORM_ROWS, load_input, window_positions
-from sweep.training.array.kernels.shape import Shape
-from sweep.training.array.kernels.tiles import Tile, forward_tile
+from sweep.training.array.kernels.tensors import Convolved, Products, Source
+from sweep.training.array.kernels.tiles import forward_tile
 
 
 @triton.jit(do_not_specialize=["images"])
@@ -48,21 +48,16 @@ def _store_statistics(z, inside, partials, c, channels: tl.constexpr):
     tl.store(partials + channels + c, tl.sum(centred * centred, 0), mask=c < channels)
 
 
-def convolution(
-    source: Tensor, operand: Tensor, norm: Tensor | None, shape: Shape, images: int, precision: str
-) -> tuple[Tensor, Tensor, Tile]:
-    """z (K, N_out, C_out), and its statistics (K, blocks, 2, C_out) by blocks of the returned tile's rows.
-
-    Args: `source` (K, N_in, C_in): the z before, normalized by `norm` (K, 5, C_in), or the input itself where that
-    is None; `operand` (K, rows, C_out).
-    """
-    members, tile = len(source), forward_tile(shape, source.element_size())
+def convolution(source: Source, operand: Tensor, products: Products) -> Convolved:
+    """Multiplies the windows of a layer's input with its weight, `operand` (K, rows, C_out)."""
+    shape, images, precision = products
+    members, tile = len(operand), forward_tile(shape, operand.element_size())
     blocks = triton.cdiv(images * shape.out_positions, tile.rows)
-    out = source.new_empty(members, images * shape.out_positions, shape.out_channels)
-    partials = source.new_empty(members, blocks, 2, shape.out_channels, dtype=torch.float32)
+    out = operand.new_empty(members, images * shape.out_positions, shape.out_channels)
+    partials = operand.new_empty(members, blocks, 2, shape.out_channels, dtype=torch.float32)
     grid = (triton.cdiv(shape.out_channels, tile.columns), blocks, members)
     _convolution[grid](
-        source, operand, source if norm is None else norm, out, partials, images,
-        shape, tile, norm is not None, precision, num_warps=tile.warps, num_stages=tile.stages,
+        **source.arguments(), operand=operand, out=out, partials=partials, images=images,
+        shape=shape, tile=tile, precision=precision, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
-    return out, partials, tile
+    return Convolved(out, partials, tile.rows)

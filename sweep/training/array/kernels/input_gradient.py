@@ -3,11 +3,11 @@
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
 
 from sweep.training.array.kernels.load import GRAD_ROWS, NORM_ROWS, load_gradient, store_masked_gradient
-from sweep.training.array.kernels.shape import Shape
+from sweep.training.array.kernels.tensors import BelowNorm, OutputGradient, Products, Source
 from sweep.training.array.kernels.tiles import input_gradient_tile
+from sweep.training.array.operations import Quantized
 
 
 @triton.jit
@@ -36,7 +36,7 @@ def _window_of(y, x, tap, parity, shape: tl.constexpr):
 
 @triton.jit(do_not_specialize=["images"])
 def _input_gradient(
-    grad, z, coefficients, operand, rest, below, norm, out, partials, images,
+    grad, z, coefficients, operand, rest, source, norm, out, partials, images,
     shape: tl.constexpr, tile: tl.constexpr, precision: tl.constexpr,
 ):  # fmt: skip
     member, block = tl.program_id(2).to(tl.int64), tl.program_id(1)
@@ -65,24 +65,21 @@ def _input_gradient(
     partials += (member * tl.num_programs(1) + block) * (2 * shape.in_channels)
     norm += member * (NORM_ROWS * shape.in_channels)
     total *= tl.load(rest + member)
-    store_masked_gradient(total, below + start, norm, out + start, partials, position, inside, c, shape.in_channels)
+    store_masked_gradient(total, source + start, norm, out + start, partials, position, inside, c, shape.in_channels)
 
 
-def input_gradient(
-    grad: Tensor, z: Tensor, coefficients: Tensor, operand: Tensor, rest: Tensor, below: Tensor, norm: Tensor,
-    shape: Shape, images: int, precision: str,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """As `output_gradient`, for the layer before: (K, N_in, C_in), and (K, blocks, 2, C_in).
+def input_gradient(gradient: OutputGradient, weight: Quantized, source: Source, products: Products) -> BelowNorm:
+    """Carries the `gradient` of a layer's output on to the BN's output of the layer before, (K, N_in, C_in).
 
-    Args: `grad` and `z` (K, N_out, C_out) of this layer, with `coefficients` (K, 3, C_out) to make grad_z of them;
-    `operand` and `rest` of its weight; `below` (K, N_in, C_in) and `norm` (K, 5, C_in): z of the layer before.
+    Args: the layer's quantized `weight`; its input `source`, the normalized z of the layer before.
     """
-    members, tile = len(grad), input_gradient_tile(shape, grad.element_size())
+    shape, images, precision = products
+    members, tile = len(gradient.grad), input_gradient_tile(shape, gradient.grad.element_size())
     blocks = shape.parities * triton.cdiv(images * shape.parity_positions, tile.rows)
-    out = torch.empty_like(below)
-    partials = norm.new_empty(members, blocks, 2, shape.in_channels)
+    out = torch.empty_like(source.source)
+    partials = gradient.coefficients.new_empty(members, blocks, 2, shape.in_channels)
     _input_gradient[triton.cdiv(shape.in_channels, tile.columns), blocks, members](
-        grad, z, coefficients, operand, rest, below, norm, out, partials, images,
-        shape, tile, precision, num_warps=tile.warps, num_stages=tile.stages,
+        **gradient._asdict(), **weight._asdict(), **source._asdict(), out=out, partials=partials, images=images,
+        shape=shape, tile=tile, precision=precision, num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
-    return out, partials
+    return BelowNorm(out, partials)

@@ -6,6 +6,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sweep.training.array.kernels.load import NORM_ROWS, store_masked_gradient
+from sweep.training.array.kernels.tensors import BelowNorm
 from sweep.training.array.kernels.tiles import OUTPUT_BLOCK
 
 
@@ -24,14 +25,14 @@ def _output_gradient(
     store_masked_gradient(grad_x, z + start, norm, out + start, partials, n, inside, c, channels)
 
 
-def output_gradient(grad: Tensor, z: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradient (K, N, C) of the BN's output, and its sums (K, blocks, 2, C) for beta and gamma.
+def output_gradient(grad: Tensor, z: Tensor, norm: Tensor) -> BelowNorm:
+    """Carries `grad`, the gradient of the ReLU's output, on to the BN's output, both (K, N, C).
 
-    `grad` (K, N, C) is that of the ReLU's output.
+    Args: the BN's input `z` (K, N, C), and its `norm` (K, 5, C) as `finish_statistics` returns it.
     """
     members, count, channels = z.shape
     blocks = triton.cdiv(count, OUTPUT_BLOCK)
     out, partials = torch.empty_like(z), norm.new_empty(members, blocks, 2, channels)
     width = triton.next_power_of_2(channels)
     _output_gradient[blocks, members](grad, z, norm, out, partials, count, channels, OUTPUT_BLOCK, width)
-    return out, partials
+    return BelowNorm(out, partials)

@@ -46,7 +46,7 @@ def _new_values(value, grad, moment, square, table):
 
 @triton.jit
 def _update(
-    value, grad, moment, square, steps, qmins, qmaxs, is_quantized, table, step_grads,
+    value, grad, moment, square, step, qmin, qmax, is_quantized, table, step_grads,
     steps_stride, step_grads_stride,
     matrix: tl.constexpr, size: tl.constexpr, member_stride: tl.constexpr, block: tl.constexpr,
 ):  # fmt: skip
@@ -55,8 +55,8 @@ def _update(
     mask, place = at < size, member * member_stride + at
     old, found = tl.load(value + place, mask=mask, other=0.0), tl.load(grad + place, mask=mask, other=0.0)
     m, s = tl.load(moment + place, mask=mask, other=0.0), tl.load(square + place, mask=mask, other=0.0)
-    step = tl.load(steps + of_layer) + tl.zeros_like(old)
-    inner, terms = _quantize_backward(found, old, step, tl.load(qmins + of_layer), tl.load(qmaxs + of_layer))
+    own = tl.load(step + of_layer) + tl.zeros_like(old)
+    inner, terms = _quantize_backward(found, old, own, tl.load(qmin + of_layer), tl.load(qmax + of_layer))
     quantized = (at < matrix) & (tl.load(is_quantized + of_layer) != 0)
     step_grad = tl.sum(tl.where(quantized, terms, 0.0), 0)
     tl.store(step_grads + member * step_grads_stride + tl.program_id(0), step_grad)
@@ -91,8 +91,9 @@ def update_layer(tensors: Stack, layer: Layer, steps: StepSizes, table: Tensor, 
     matrix = layer.rows * layer.columns
     size = matrix + 3 * layer.columns
     _update[triton.cdiv(size, UPDATE_BLOCK), len(table)](
-        *tensors, *steps, table, step_grads, steps.step.stride(0), step_grads.stride(0),
-        matrix, size, tensors.value.stride(0), UPDATE_BLOCK, num_warps=4,
+        **tensors._asdict(), **steps._asdict(), table=table, step_grads=step_grads,
+        steps_stride=steps.step.stride(0), step_grads_stride=step_grads.stride(0), matrix=matrix, size=size,
+        member_stride=tensors.value.stride(0), block=UPDATE_BLOCK, num_warps=4,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ import triton.language as tl
 from torch import Tensor
 
 from sweep.training.array.kernels.load import GRAD_ROWS, NORM_ROWS, load_gradient, load_input, window_positions
-from sweep.training.array.kernels.shape import Shape
+from sweep.training.array.kernels.tensors import OutputGradient, Products, Source
 from sweep.training.array.kernels.tiles import SPLIT_POSITIONS, UPDATE_BLOCK, weight_gradient_tile
 
 
@@ -49,21 +49,20 @@ def _sum_parts(partials, rest, out, parts, size: tl.constexpr, member_stride: tl
     tl.store(out + member * member_stride + at, total, mask=at < size)
 
 
-def weight_gradient(
-    source: Tensor, norm: Tensor | None, grad: Tensor, z: Tensor, coefficients: Tensor, rest: Tensor, out: Tensor,
-    shape: Shape, images: int, precision: str,
-) -> None:  # fmt: skip
+def weight_gradient(source: Source, gradient: OutputGradient, rest: Tensor, out: Tensor, products: Products) -> None:
     """Writes the gradient of the quantized weight to `out` (K, rows, C_out), a view into all gradients.
 
-    Args: `source` and `norm` as in `convolution`; `grad`, `z`, `coefficients` and `rest` as in `input_gradient`.
+    Args: the layer's input `source`, the `gradient` of its output, and the `rest` (K,) of its step size.
     """
-    members, tile = len(source), weight_gradient_tile(shape, source.element_size())
+    shape, images, precision = products
+    members, tile = len(out), weight_gradient_tile(shape, source.source.element_size())
     parts, size = triton.cdiv(images * shape.out_positions, SPLIT_POSITIONS), shape.rows * shape.out_channels
-    partials = coefficients.new_empty(members, parts, size)
+    partials = gradient.coefficients.new_empty(members, parts, size)
     rows = shape.taps * triton.cdiv(shape.in_channels, tile.rows)
     _weight_gradient[rows * triton.cdiv(shape.out_channels, tile.columns), parts, members](
-        source, source if norm is None else norm, grad, z, coefficients, partials, images,
-        shape, tile, SPLIT_POSITIONS, norm is not None, precision, num_warps=tile.warps, num_stages=tile.stages,
+        **source.arguments(), **gradient._asdict(), partials=partials, images=images,
+        shape=shape, tile=tile, split=SPLIT_POSITIONS, precision=precision,
+        num_warps=tile.warps, num_stages=tile.stages,
     )  # fmt: skip
     _sum_parts[triton.cdiv(size, UPDATE_BLOCK), members](
         partials, rest, out, parts, size, out.stride(0), UPDATE_BLOCK, num_warps=4

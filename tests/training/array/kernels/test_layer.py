@@ -12,8 +12,10 @@ from sweep.training.array.kernels.convolution import convolution
 from sweep.training.array.kernels.input_gradient import input_gradient
 from sweep.training.array.kernels.output_gradient import output_gradient
 from sweep.training.array.kernels.shape import Shape
+from sweep.training.array.kernels.tensors import Products, Running, Source
 from sweep.training.array.kernels.weight_gradient import weight_gradient
 from sweep.training.array.layout import Layer, Parameters
+from sweep.training.array.operations import Quantized
 from tests.training.array.kernels.members import DEVICE, close
 
 MEMBERS, EPS, MOMENTUM = 2, 1e-5, 0.1
@@ -62,19 +64,19 @@ def tensors_of(layer: Layer, images: int) -> Tensors:
 
 
 def fused(layer: Layer, t: Tensors, images: int) -> dict[str, Tensor]:
-    shape, results = Shape.of(layer), dict[str, Tensor]()
-    norm = norm_below(t)
-    z, partials, tile = convolution(t.z, t.weight, norm, shape, images, "ieee")
-    running = torch.zeros_like(t.own.gamma), torch.ones_like(t.own.gamma)
-    ones = torch.ones_like(t.rest)
-    own_norm = finish_statistics(partials, tile.rows, z.shape[1], t.own, running, ones, EPS, MOMENTUM)
-    grad_y, partials = output_gradient(t.grad, z, own_norm)
+    products, results = Products(Shape.of(layer), images, "ieee"), dict[str, Tensor]()
+    source = Source(t.z, norm_below(t))
+    convolved = convolution(source, t.weight, products)
+    running = Running(torch.zeros_like(t.own.gamma), torch.ones_like(t.own.gamma))
+    own_norm = finish_statistics(convolved, t.own, running, torch.ones_like(t.rest), EPS, MOMENTUM)
+    own_below = output_gradient(t.grad, convolved.z, own_norm)
     grads = Parameters(*(torch.empty_like(each) for each in (t.weight, t.own.bias, t.own.gamma, t.own.beta)))
-    coefficients = finish_gradients(partials, own_norm, z.shape[1], grads)
-    weight_gradient(t.z, norm, grad_y, z, coefficients, t.rest, grads.weight, shape, images, "ieee")
-    below, partials = input_gradient(grad_y, z, coefficients, t.weight, t.rest, t.z, norm, shape, images, "ieee")
-    results |= {"z": z, "mean": running[0], "var": running[1], "weight": grads.weight, "below": below}
-    sums = partials.sum(1)
+    gradient = finish_gradients(own_below, convolved.z, own_norm, grads)
+    weight_gradient(source, gradient, t.rest, grads.weight, products)
+    below = input_gradient(gradient, Quantized(t.weight, t.rest), source, products)
+    results |= {"z": convolved.z, "mean": running.running_mean, "var": running.running_var}
+    results |= {"weight": grads.weight, "below": below.grad}
+    sums = below.partials.sum(1)
     return results | {"gamma": grads.gamma, "beta": grads.beta, "sum beta": sums[:, 0], "sum gamma": sums[:, 1]}
 
 
