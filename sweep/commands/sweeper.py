@@ -168,7 +168,7 @@ def swept_values(override: Override) -> list[Any]:
 
 
 def _points(
-    compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, Any], weights: WeightNames
+    compositions: Sequence[Values], axes: Sequence[Axis], facts: Mapping[str, DataFacts], weights: WeightNames
 ) -> Iterator[Point]:
     for base in compositions:
         source = source_of(base)

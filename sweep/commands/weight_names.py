@@ -63,10 +63,10 @@ class WeightNames:
 
     def _name(self, key: str, point: Values) -> str:
         asked = str(point[key])
-        source = kind_of(asked)
-        if source == TWIN:
+        origin = kind_of(asked)
+        if origin == TWIN:
             return self._twin(point)
-        if source == RUN:
+        if origin == RUN:
             return f"{RUN}:{self._run_id(key, asked.removeprefix(f'{RUN}:'))}"
         if asked == FILE:
             return f"{FILE}:{self._file_sha256(key)}"
@@ -132,7 +132,7 @@ class WeightNames:
         return row is not None and _built_of(run_of_row(row)) == _built_of(network)
 
     def _check_file(self, key: str, name: str, network: RunConfig) -> None:
-        from sweep.training.given import fitting, float_weights, read_weights
+        from sweep.training.fitting import fitting, float_weights, read_weights
 
         if kind_of(name) == PRETRAINED:
             fetch_pretrained(name.partition(":")[2])

@@ -19,17 +19,15 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def no_such_key(
-    argument: str, name: str, listed: Mapping[str, Iterable[str]], known: Collection[str] = ()
-) -> ConfigError:
-    """The error of `argument`, whose key `name` is none that there is.
+def no_such_key(word: str, name: str, listed: Mapping[str, Iterable[str]], known: Collection[str] = ()) -> ConfigError:
+    """The error of `word`, whose key `name` is none that there is.
 
     `listed` are those that there are, by what they are for; `known`, where these are more, all that may be meant.
     """
     listed = {purpose: list(names) for purpose, names in listed.items()}
     hint = did_you_mean(name, known or [name for names in listed.values() for name in names]) or "."
     lists = " ".join(f"{purpose}: {allowed(names) or 'none'}." for purpose, names in listed.items())
-    return ConfigError(f"{argument}: there is no such key{hint} {lists}")
+    return ConfigError(f"{word}: there is no such key{hint} {lists}")
 
 
 def bounds_in_words(is_whole: bool, low: float | None, high: float | None = None, low_open: bool = False) -> str:

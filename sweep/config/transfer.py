@@ -77,12 +77,12 @@ def _teacher_conflict(values: Values) -> str | None:
 
 
 def _sizes_conflict(values: Values) -> str | None:
-    model, kind = values["teacher_model"], kind_of(values["teacher"])
+    model, origin = values["teacher_model"], kind_of(values["teacher"])
     sizes = [size.name for size in network_of(model).reads] if model else []
     if not sizes:
         return None
     return (
-        f"teacher_model={model}: a {kind} does not say its {allowed(sizes)}; "
+        f"teacher_model={model}: a {origin} does not say its {allowed(sizes)}; "
         f"give such a teacher as a run: teacher={RUN}:ID"
     )
 

@@ -44,8 +44,8 @@ class WeightSpace:
     def tensors(self, vectors: Tensor) -> dict[str, Tensor]:
         """Vectors (..., omega) to one tensor (..., *shape) per name."""
         parts = vectors.split([shape.numel() for shape in self.shapes.values()], dim=-1)
-        named = zip(self.shapes.items(), parts, strict=True)
-        return {name: part.unflatten(-1, shape) for (name, shape), part in named}
+        pairs = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.unflatten(-1, shape) for (name, shape), part in pairs}
 
     def network(self, vectors: Tensor) -> Network:
         """The K networks at `vectors` (K, omega), differentiable in them."""

@@ -47,10 +47,10 @@ class TrialLog:
     def pruned(self, run_id: str) -> None:
         self._append([{"event": PRUNED, "run_id": run_id}])
 
-    def _append(self, facts: Sequence[Mapping[str, Any]]) -> None:
+    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+b") as stream:
-            stream.write(self._missing_newline(stream) + b"".join(json.dumps(f).encode() + b"\n" for f in facts))
+            stream.write(self._missing_newline(stream) + b"".join(json.dumps(f).encode() + b"\n" for f in lines))
             stream.flush()
             os.fsync(stream.fileno())
 

@@ -19,7 +19,7 @@ from sweep.quantizers.calibration import initialize_activations
 from sweep.quantizers.parameters import keep_positive
 from sweep.training.clock import Clock
 from sweep.training.evaluate import evaluate_clean
-from sweep.training.given import read_weights
+from sweep.training.fitting import read_weights
 from sweep.training.graph import graph_memory, replayed
 from sweep.training.objectives import Objective
 from sweep.training.parameter_groups import set_learning_rate
@@ -40,8 +40,8 @@ def train(run: RunConfig, data: TrainingData, device: torch.device, options: Tra
     uninterrupted, bit for bit, on the CPU. `options.on_evaluation` gets every evaluated epoch, on a resume also
     those of the checkpoint.
     """
-    given = read_weights(options.initial_weights) if options.initial_weights else None
-    state = TrainingState(run, data, device, given)
+    initial = read_weights(options.initial_weights) if options.initial_weights else None
+    state = TrainingState(run, data, device, initial)
     state.resume(options)
     loop, clock = TrainingLoop(state, options), Clock(state, options)
     reported = report(state.progress, options, 0)

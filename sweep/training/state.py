@@ -11,7 +11,7 @@ from sweep.quantizers.placement import quantize
 from sweep.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from sweep.training.device import device_name
 from sweep.training.files import save_tensors
-from sweep.training.given import load_given
+from sweep.training.fitting import load_fitting
 from sweep.training.parameter_groups import make_optimizer
 from sweep.training.precision import master_dtype
 from sweep.training.progress import Progress, TrainOptions
@@ -29,17 +29,17 @@ def initial_model(run: RunConfig, data: TrainingData) -> nn.Module:
 class TrainingState:
     """The quantized network of `run` on `device`, its optimizer and update rule, and where training is.
 
-    It starts from random weights, or from `given` ones, tensors by their names in the unquantized network; raises
+    It starts from random weights, or from `initial` ones, tensors by their names in the unquantized network; raises
     `ConfigError` where these do not fit.
     """
 
     def __init__(
-        self, run: RunConfig, data: TrainingData, device: torch.device, given: dict[str, Tensor] | None = None
+        self, run: RunConfig, data: TrainingData, device: torch.device, initial: dict[str, Tensor] | None = None
     ) -> None:
         self.run, self.data, self.device = run, data, device
         model = initial_model(run, data)
-        if given is not None:
-            load_given(model, given, run, data.channels, data.classes, data.image_size)
+        if initial is not None:
+            load_fitting(model, initial, run, data.channels, data.classes, data.image_size)
         self.parameters = sum(p.numel() for p in model.parameters())
         self.master = master_dtype(run.precision)
         model = quantize(model, run).to(device, self.master, memory_format=torch.channels_last)  # type: ignore[call-overload]

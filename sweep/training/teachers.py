@@ -19,7 +19,7 @@ from sweep.data.order import augmentation_key
 from sweep.models import build_model
 from sweep.quantizers.placement import quantize
 from sweep.training.files import save_tensors
-from sweep.training.given import fitting, float_weights, read_weights
+from sweep.training.fitting import fitting, float_weights, read_weights
 from sweep.training.precision import autocast, master_dtype, set_tf32
 
 BATCH = 500  # images through the teacher at a time, to store its labels
@@ -89,8 +89,8 @@ def _frozen(source: TeacherSource, data: ImageData) -> nn.Module:
         quantize(model, run).load_state_dict(state)
         _materialize(model.eval())  # some quantizers have noise in training
     else:
-        given = fitting(float_weights(state), run, data.channels, data.classes, data.image_size, needs_head=True)
-        model.load_state_dict(given, strict=False)
+        weights = fitting(float_weights(state), run, data.channels, data.classes, data.image_size, needs_head=True)
+        model.load_state_dict(weights, strict=False)
     return model.eval().requires_grad_(False)
 
 

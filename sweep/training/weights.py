@@ -43,10 +43,10 @@ def _loaded(model: nn.Module, states: Mapping[str, StateDict], kept: str, run: R
         raise ConfigError(f"kept weights have {allowed(states) or 'nothing'}: needed are initial and best")
     state = states[kept]
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wrong = sorted(name for name in expected.keys() | given.keys() if expected.get(name) != given.get(name))
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
     if wrong:
-        shown = "; ".join(f"{name}: {given.get(name, 'none')}, needed {expected.get(name, 'none')}" for name in wrong)
+        shown = "; ".join(f"{name}: {found.get(name, 'none')}, needed {expected.get(name, 'none')}" for name in wrong)
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise ConfigError(
             f"the {kept} weights are not those of {run.model} with depth={run.depth}, width={run.width}, "

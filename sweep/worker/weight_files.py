@@ -29,12 +29,12 @@ def weights_file(key: str, name: str, settings: Settings) -> Path | None:
 
     Raises `ConfigError` where a file is not the one that was planned.
     """
-    kind, _, which = name.partition(":")
-    if kind == RUN:
+    origin, _, which = name.partition(":")
+    if origin == RUN:
         return ResultsDir(Path(settings.results_dir)).weights(which)
-    if kind == PRETRAINED:
+    if origin == PRETRAINED:
         return pretrained_path(which)
-    if kind != FILE:
+    if origin != FILE:
         return None
     path = Path(getattr(settings, FILE_OF[key]))
     found = sha256_of(path)

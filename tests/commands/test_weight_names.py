@@ -17,7 +17,7 @@ from sweep.config.settings import Settings
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import rows_store
 from sweep.run import COMMAND
-from sweep.training.given import shapes_of
+from sweep.training.fitting import shapes_of
 from sweep.worker.weight_files import fetch_pretrained, pretrained_path, teacher_run, weights_file
 from tests.commands.test_run import SMALL, run
 from tests.conftest import TINY, tiny_run

@@ -13,7 +13,7 @@ from sweep.data.vision import torchvision
 from sweep.models import build_model
 from sweep.models.cifar_resnet.model import PaddingShortcut
 from sweep.plan.operations import macs_per_image
-from sweep.training.given import shapes_of
+from sweep.training.fitting import shapes_of
 from tests.conftest import tiny_run
 
 CIFAR = (32, 10)  # side of the images, classes

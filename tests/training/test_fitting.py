@@ -12,7 +12,7 @@ from sweep.config.run import RunConfig
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.training.evaluate import evaluate
-from sweep.training.given import fitting, float_weights, read_weights, shapes_of
+from sweep.training.fitting import fitting, float_weights, read_weights, shapes_of
 from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
 from sweep.training.state import TrainingState, initial_model

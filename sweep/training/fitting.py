@@ -1,4 +1,4 @@
-"""Weights that a network is given: of a trained run, of torchvision, of a file."""
+"""Weights from elsewhere, of a trained run, of torchvision, of a file, and whether they fit a network."""
 
 import pickle
 import re
@@ -47,28 +47,28 @@ def shapes_of(run: RunConfig, channels: int, classes: int, image_size: tuple[int
 
 
 def fitting(
-    given: Weights, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int], needs_head: bool = False
+    weights: Weights, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int], needs_head: bool = False
 ) -> dict[str, Tensor]:
-    """`given` without the head where that is for another number of classes; raises `ConfigError` on any other misfit.
+    """`weights` without the head where that is for another number of classes; raises `ConfigError` on any other misfit.
 
     The head is every tensor whose shape follows from the number of classes.
     """
     wanted = shapes_of(run, channels, classes, image_size)
     other = shapes_of(run, channels, classes + 1, image_size)
     head = {name for name in wanted if wanted[name] != other[name]}
-    misshapen = {name for name in wanted.keys() & given.keys() if wanted[name] != given[name].shape}
-    missing = [name for name in wanted if name not in given and not name.endswith(COUNTER)]
+    misshapen = {name for name in wanted.keys() & weights.keys() if wanted[name] != weights[name].shape}
+    missing = [name for name in wanted if name not in weights and not name.endswith(COUNTER)]
     bad = misshapen if needs_head else misshapen - head
-    found = {"missing": missing, "not of this network": given.keys() - wanted.keys(), "of another shape": bad}
+    found = {"missing": missing, "not of this network": weights.keys() - wanted.keys(), "of another shape": bad}
     complaints = [f"{len(names)} {what} ({', '.join(sorted(names)[:SHOWN])})" for what, names in found.items() if names]
     if complaints:
         raise ConfigError(f"do not fit model={run.model} for {classes} classes: {'; '.join(complaints)}")
-    return {name: tensor for name, tensor in given.items() if not misshapen or name not in head}
+    return {name: tensor for name, tensor in weights.items() if not misshapen or name not in head}
 
 
-def load_given(
-    model: nn.Module, given: Weights, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]
+def load_fitting(
+    model: nn.Module, weights: Weights, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]
 ) -> None:
-    """Puts `given` into the unquantized `model`, whose head stays as it is where that of `given` does not fit."""
-    weights = fitting(float_weights(given), run, channels, classes, image_size)
-    model.load_state_dict(weights, strict=False)  # what is missing are the counters and the head
+    """Puts `weights` into the unquantized `model`, whose head stays as it is where that of `weights` does not fit."""
+    fits = fitting(float_weights(weights), run, channels, classes, image_size)
+    model.load_state_dict(fits, strict=False)  # what is missing are the counters and the head
