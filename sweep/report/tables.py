@@ -22,7 +22,7 @@ class Table:
     title: str
     names: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
-    runs: tuple[tuple[str, ...], ...] = ()  # run ids behind each line
+    run_ids: tuple[tuple[str, ...], ...] = ()  # behind each line
     notes: tuple[str, ...] = ()
 
 
@@ -97,8 +97,8 @@ def time_spent(runs: pd.DataFrame) -> Table:
     return Table("", ("device", "engine", "runs ended", "GPU-hours", "CPU-hours"), tuple(lines), tuple(ids))
 
 
-def _hours(group: pd.DataFrame, kind: str) -> str:
-    spent = group.loc[group["kind"] == kind, "hours"]
+def _hours(group: pd.DataFrame, device: str) -> str:
+    spent = group.loc[group["kind"] == device, "hours"]
     return f"{spent.sum():.3g}" if len(spent) else ""
 
 

@@ -169,7 +169,7 @@ def distortions_store(results_dir: Path) -> Store:
 
 
 # Where each kind of work leaves its rows.
-STORES: dict[Kind, Callable[[Path], Store]] = {work: partial(Store, table=table) for work, table in TABLE_OF.items()}
+STORES: dict[Kind, Callable[[Path], Store]] = {kind: partial(Store, table=table) for kind, table in TABLE_OF.items()}
 
 
 def shards(folder: Path) -> list[Path]:

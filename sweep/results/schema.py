@@ -14,6 +14,7 @@ from sweep.config.chosen import KINDS
 from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
 from sweep.config.parts import parts_of
 from sweep.config.run import HYPERPARAMETERS, RUN_FIELDS, UNLESS
+from sweep.config.work import Kind
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Column:
 class Schema:
     """A table under the results directory. `key` names what has one row, or the rows of one attempt.
 
-    Each kind of `work` has its table, with a row per task; `past` is what was done to a run then, in messages.
+    Each `kind` of work has its table, with a row per task; `past` is what was done to a run then, in messages.
     """
 
     name: str
     meaning: str
     columns: tuple[Column, ...]
     key: str = "run_id"
-    work: str = ""
+    kind: Kind = ""
     past: str = ""
 
     @cached_property
@@ -134,7 +135,7 @@ ROWS = Schema(
         Column("images_per_s", _F, "training images per second, evaluation included", "1/s"),
         *_CIRCUMSTANCES,
     ),
-    work="train",
+    kind="train",
     past="trained",
 )
 
@@ -212,7 +213,7 @@ MEASURES = Schema(
         *_CIRCUMSTANCES,
     ),
     key="task_id",
-    work="measure",
+    kind="measure",
     past="measured",
 )
 
@@ -239,12 +240,12 @@ DISTORTIONS = Schema(
         *_CIRCUMSTANCES,
     ),
     key="task_id",
-    work="distort",
+    kind="distort",
     past="evaluated",
 )
 
 TABLES = (ROWS, CURVES, MEASURES, DISTORTIONS)
-TABLE_OF = {table.work: table for table in TABLES if table.work}  # by kind of work
+TABLE_OF = {table.kind: table for table in TABLES if table.kind}  # by kind of work
 
 
 def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:

@@ -157,7 +157,7 @@ def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
     for name, values in filters.items():
         present = runs[name].unique()
         wanted = {values, *values.split(",")}  # milestones have commas of their own
-        matching = [value for value in present if any(_equal(value, given) for given in wanted)]
+        matching = [value for value in present if any(_equal(value, text) for text in wanted)]
         runs = runs[runs[name].isin(matching)]
         if runs.empty:
             raise ConfigError(f"{name}={values}: no run has it; there are {allowed(sorted(present))}")
@@ -172,10 +172,10 @@ def narrow_measures(measures: pd.DataFrame, runs: pd.DataFrame, filters: Mapping
     return narrow(of_runs, {name.replace(".", "_", 1): values for name, values in filters.items()})
 
 
-def _equal(value: object, given: str) -> bool:
+def _equal(value: object, text: str) -> bool:
     if isinstance(value, str | bool | np.bool_):
-        return str(value).lower() == given.lower()
+        return str(value).lower() == text.lower()
     try:
-        return float(value) == float(given)  # type: ignore[arg-type]
+        return float(value) == float(text)  # type: ignore[arg-type]
     except ValueError:
         return False

@@ -7,4 +7,4 @@ from sweep.worker.measure import Measuring
 from sweep.worker.train import Training
 from sweep.worker.work import KindOfWork
 
-KINDS_OF_WORK: Mapping[str, KindOfWork] = {kind.table.work: kind for kind in (Training(), Measuring(), Distorting())}
+KINDS_OF_WORK: Mapping[str, KindOfWork] = {kind.table.kind: kind for kind in (Training(), Measuring(), Distorting())}
