@@ -25,7 +25,9 @@ class Boxes(NamedTuple):
 
 
 def random_boxes(key: int | Tensor, index: Tensor, height: int, width: int) -> Boxes:
-    """Of images `index` (..., B) of `height` x `width`: the area uniform, the ratio log-uniform, then the place."""
+    """Draws the boxes of images `index` (..., B) of `height` x `width`: the area uniform, the ratio log-uniform, then
+    the place.
+    """
     tries = torch.arange(TRIES + 1, device=index.device)
     keys = key[..., None] if isinstance(key, Tensor) else key
     bits = random_bits(keys, index[..., None] * (TRIES + 1) + tries)  # (..., B, TRIES + 1)

@@ -27,18 +27,18 @@ class Split:
         return len(self.labels)
 
     def taken(self, index: Labels) -> tuple[Tensor, Tensor]:
-        """As `CleanSplit`; without a copy where it is all of them."""
+        """Implements `CleanSplit.taken`, without a copy where it is all of them."""
         place = slice(None) if len(index) == len(self) else torch.from_numpy(index).to(self.labels.device)
         return self.images[place], self.labels[place]
 
     def batches(self, size: int, part: Part = WHOLE) -> Iterator[tuple[Tensor, Tensor]]:
-        """As `CleanSplit`."""
+        """Implements `CleanSplit.batches`."""
         own = part.of(len(self))
         yield from zip(self.images[own].split(size), self.labels[own].split(size), strict=True)
 
 
 class ImageData:
-    """What `run` trains and is evaluated on, on `device`."""
+    """The images that `run` trains and is evaluated on, on `device`."""
 
     def __init__(self, arrays: ImageArrays, run: RunConfig, device: torch.device) -> None:
         self.train = _split(arrays.train_images, arrays.train_labels, run.train_subset, device)
@@ -63,17 +63,19 @@ class ImageData:
         return augment(self._padded, index, self._augmentation, key)
 
     def standardize(self, images: Tensor) -> Tensor:
-        """uint8 (..., H, W, C) to float32, by the training set's statistics."""
+        """Turns uint8 (..., H, W, C) into float32, by the training set's statistics."""
         return (images.float() - self._mean) / self._std
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, C) to standardized float32 (B, C, H, W) in channels-last memory."""
+        """Turns uint8 (B, H, W, C) into standardized float32 (B, C, H, W) in channels-last memory."""
         return self.standardize(images).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
 class Crops:
-    """How many crops of an image a batch has, up to the last as many `epochs`, and of how many different ones."""
+    """The number of crops of an image that a batch has, up to the last as many `epochs`, and of how many different
+    ones.
+    """
 
     count: int = 1
     pool: int = 0  # 0: new ones in every epoch
@@ -83,7 +85,7 @@ class Crops:
         return self.count if epoch < self.epochs - self.count else 1
 
     def number(self, numbers: Tensor) -> Tensor:
-        """Of the crops that stand for these, which `epoch_order` has numbered."""
+        """Returns the numbers of the crops that stand for these, which `epoch_order` has numbered."""
         return numbers % self.pool if self.pool else numbers
 
 
@@ -128,7 +130,7 @@ class EpochBatches:
         return self._images(index, place), self._data.train.labels[index]
 
     def next_batch(self, size: int) -> Batch:
-        """As `next`, with which images and crops they are."""
+        """Returns what `next` does, with which images and crops they are."""
         place = self._next_places(size)
         index, crop = (numbers.index_select(1, place) for numbers in (self._order, self._crop))
         return Batch(self._images(index, place), self._data.train.labels[index], index, crop)
@@ -148,7 +150,7 @@ def batch_sizes(images: int, batch_size: int) -> list[int]:
 
 
 def subset_index(images: int, subset: int) -> NDArray[np.int64]:
-    """Which of `images` a subset of this size has, rising; all where it is 0."""
+    """Returns which of `images` a subset of this size has, rising; all where it is 0."""
     kept = permutation(SUBSET_SEED, 0, images, torch.device("cpu"))[: subset or None]
     return np.sort(kept.numpy()) if subset else np.arange(images)
 

@@ -15,7 +15,7 @@ Paths = NDArray[np.bytes_]  # (N,): one block of memory, which worker processes 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """As `ImageArrays`, with files in place of images; their colours are read as RGB."""
+    """The like of `ImageArrays`, with files in place of images; their colours are read as RGB."""
 
     train_files: Paths
     train_labels: Labels

@@ -11,7 +11,7 @@ from sweep.data.arrays import Labels
 
 
 class Batch(NamedTuple):
-    """Each with one row per seed: (seeds, B, ...)."""
+    """The tensors of a batch, each with one row per seed: (seeds, B, ...)."""
 
     images: Tensor  # augmented, uint8 (seeds, B, H, W, C)
     labels: Tensor
@@ -21,13 +21,13 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Part:
-    """What one of `count` processes that share every batch takes of it."""
+    """The part that one of `count` processes takes of every batch that they share."""
 
     index: int = 0
     count: int = 1
 
     def of(self, size: int) -> slice:
-        """Its images among `size`; the parts of all processes are disjoint, and together all of them."""
+        """Returns its images among `size`; the parts of all processes are disjoint, and together all of them."""
         return slice(size * self.index // self.count, size * (self.index + 1) // self.count)
 
 
@@ -66,7 +66,7 @@ class Batches(Protocol):
 
 
 class TrainingData(Protocol):
-    """What a run trains and is evaluated on."""
+    """The images that a run trains and is evaluated on."""
 
     classes: int
     channels: int
@@ -79,7 +79,7 @@ class TrainingData(Protocol):
     def test(self) -> CleanSplit: ...
 
     def normalize(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, C) to standardized float32 (B, C, H, W) in channels-last memory."""
+        """Turns uint8 (B, H, W, C) into standardized float32 (B, C, H, W) in channels-last memory."""
         ...
 
     def batches(self, run: RunConfig, part: Part = WHOLE) -> Batches: ...

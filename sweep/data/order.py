@@ -35,12 +35,12 @@ def _stream_key(seed: int, epoch: int, stream: int) -> int:
 
 
 def augmentation_key(seed: int, epoch: int) -> int:
-    """What `augment` needs to know of the seed and the epoch, as an int64."""
+    """Returns what `augment` needs to know of the seed and the epoch, as an int64."""
     return _stream_key(seed, epoch, _AUGMENT)
 
 
 def random_bits(key: int | Tensor, index: Tensor) -> Tensor:
-    """64 hashed bits per index (int64, any shape), the same on every device and in every order."""
+    """Returns 64 hashed bits per index (int64, any shape), the same on every device and in every order."""
     return _mix(index * _signed(_GOLDEN) + key)
 
 

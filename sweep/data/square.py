@@ -11,7 +11,7 @@ from sweep.config.run import DataSource
 
 
 def side_of(source: DataSource) -> int:
-    """Of the squares, in pixels; raises `ConfigError`."""
+    """Returns the side of the squares, in pixels; raises `ConfigError`."""
     return check_integer("image_size", source.image_size, 1)
 
 

@@ -115,7 +115,7 @@ class StreamedSplit:
 
 
 class StreamedData:
-    """What `run` trains and is evaluated on, in files. See `TrainingData`."""
+    """The images that `run` trains and is evaluated on, in files; see `TrainingData`."""
 
     channels = 3
 

@@ -53,7 +53,9 @@ def norm_columns(form: Form) -> Columns:
 
 
 def search_columns(initial: nn.Module, space: WeightSpace, images: ImageSet, config: MeasureConfig) -> Columns:
-    """sigma and alpha, plain and magnitude-aware, how their searches went, and the eight measures that follow."""
+    """Returns sigma and alpha, plain and magnitude-aware, how their searches went, and the eight measures that
+    follow.
+    """
     searches = Searches(space, flatten(initial, list(space.shapes)), images, config)
     results: dict[str, SearchResult] = {name: getattr(searches, name)() for name in SCALES}
     counted = counted_names(space.model)
@@ -66,7 +68,9 @@ def search_columns(initial: nn.Module, space: WeightSpace, images: ImageSet, con
 
 
 def no_search_columns() -> Columns:
-    """For folded weights with centre=latent: quantizing folded latents anew would make another function."""
+    """Returns nulls for folded weights with centre=latent: quantizing folded latents anew would make another
+    function.
+    """
     names = ["train_acc", "threshold_missed", *SCALES, *BOUNDS]
     names += [f"{name}_{flag}" for name in SCALES for flag in ("converged", "saturated")]
     return dict.fromkeys(names) | {"history": []}

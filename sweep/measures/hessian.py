@@ -15,7 +15,9 @@ Product = Callable[[Tensor], Tensor]  # v (omega,) to H v
 
 
 class Eigenvalue(NamedTuple):
-    """`value` is signed; `converged` is false where the last iteration still changed it by the tolerance."""
+    """The eigenvalue that was found: `value` is signed; `converged` is false where the last iteration still changed
+    it by the tolerance.
+    """
 
     value: float
     converged: bool
@@ -40,7 +42,9 @@ def largest_eigenvalue(product: Product, start: Tensor, tol: float, iterations: 
 
 
 def hessian_product(space: WeightSpace, images: ImageSet) -> Product:
-    """v to H v, H the Hessian of the mean cross entropy on `images` at `space.vector`, BN in evaluation mode."""
+    """Returns the product v to H v, H the Hessian of the mean cross entropy on `images` at `space.vector`, BN in
+    evaluation mode.
+    """
 
     def product(v: Tensor) -> Tensor:
         total = torch.zeros_like(v)

@@ -30,7 +30,9 @@ class ImageSet:
             yield images.to(dtype), self.labels[start : start + size]
 
     def subset(self, count: int, *key: int | str) -> "ImageSet":
-        """`count` images drawn without replacement by a generator of `key`; all where `count` is 0 or too large."""
+        """Returns `count` images drawn without replacement by a generator of `key`; all where `count` is 0 or too
+        large.
+        """
         if not 0 < count < len(self):
             return self
         drawn = torch.randperm(len(self), generator=generator("images", *key))[:count]
@@ -39,7 +41,7 @@ class ImageSet:
 
 
 def training_images(data: TrainingData, count: int = 0, stop: Callable[[], bool] = lambda: False) -> ImageSet:
-    """All of them, or `count` that are drawn once for all runs, in memory.
+    """Returns the training images in memory: all, or `count` that are drawn once for all runs.
 
     Asked for a batch after `stop()` has turned true, they raise `Interrupted`.
     """

@@ -16,7 +16,7 @@ def random_direction(space: WeightSpace, seed: int, index: int) -> Tensor:
 
 
 def filter_normalized(space: WeightSpace, direction: Tensor) -> Tensor:
-    """d_f |w_f| / (|d_f| + 1e-10) for each output filter f (dimension 0) of `direction` (omega,).
+    """Returns d_f |w_f| / (|d_f| + 1e-10) for each output filter f (dimension 0) of `direction` (omega,).
 
     One-dimensional tensors (biases, BN) get zero, as in the authors' code.
     """

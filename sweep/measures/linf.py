@@ -18,7 +18,7 @@ LossAndGradient = Callable[[Vector], tuple[float, Vector]]
 
 
 def maximise(function: LossAndGradient, box: Vector, iterations: int) -> tuple[float, float]:
-    """f(0) and the largest f found on |x_i| <= box_i by L-BFGS-B from 0; `function` gives f and its gradient."""
+    """Returns f(0) and the largest f found on |x_i| <= box_i by L-BFGS-B from 0; `function` gives both f and f'."""
 
     def negative(x: Vector) -> tuple[float, Vector]:
         value, gradient = function(x)
@@ -32,7 +32,7 @@ def maximise(function: LossAndGradient, box: Vector, iterations: int) -> tuple[f
 
 
 def box_sharpness(space: WeightSpace, images: ImageSet, radius: float, iterations: int) -> float:
-    """max over |e|_inf <= radius of L(w + e) - L(w), in nats: the formula of noise tempering 5.1.
+    """Returns the max over |e|_inf <= radius of L(w + e) - L(w), in nats: the formula of noise tempering 5.1.
 
     L is the mean cross entropy on `images`. The maximum is what L-BFGS-B finds in `iterations`.
     """
@@ -41,7 +41,8 @@ def box_sharpness(space: WeightSpace, images: ImageSet, radius: float, iteration
 
 
 def subspace_sharpness(space: WeightSpace, images: ImageSet, radius: float, basis: Tensor, iterations: int) -> float:
-    """100 (max L(w + A z) - L(w)) / (1 + L(w)) over |z_i| <= radius (|(A+ w)_i| + 1): Keskar et al. 2017, eq. 4.
+    """Returns 100 (max L(w + A z) - L(w)) / (1 + L(w)) over |z_i| <= radius (|(A+ w)_i| + 1): Keskar et al. 2017, eq.
+    4.
 
     `basis` is A (omega, dimensions), A+ its pseudoinverse. This is what the code that noise tempering follows
     computes, with 100 dimensions and 10 iterations.
@@ -53,7 +54,7 @@ def subspace_sharpness(space: WeightSpace, images: ImageSet, radius: float, basi
 
 
 def random_basis(space: WeightSpace, dimensions: int, seed: int) -> Tensor:
-    """(omega, dimensions): columns uniform on [0, 1), each scaled to length 1."""
+    """Draws a basis (omega, dimensions): columns uniform on [0, 1), each scaled to length 1."""
     size = len(space.vector)
     columns = [torch.rand(size, generator=generator("subspace", seed, j)) for j in range(dimensions)]
     return torch.stack([column / column.norm() for column in columns], dim=1).to(space.vector)

@@ -16,7 +16,7 @@ Summary = Callable[[list[int], int], float]
 
 
 class Accuracy(NamedTuple):
-    """What is known of an accuracy after `images` images: it lies from `low` to `high`."""
+    """The bounds that are known of an accuracy after `images` images: it lies from `low` to `high`."""
 
     low: float
     high: float

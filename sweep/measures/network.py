@@ -21,7 +21,9 @@ class Network(Protocol):
 
 
 def batched_network(model: nn.Module, weights: Mapping[str, Tensor]) -> Network:
-    """`model` with each parameter in `weights` replaced by K of them (K, *shape); it must be in evaluation mode."""
+    """Returns `model` with each parameter in `weights` replaced by K of them (K, *shape); it must be in evaluation
+    mode.
+    """
     if isinstance(model, NiN) and not quantizes_activations(model):
         return BatchedNiN(model, weights)
     return LoopedNetwork(model, weights)

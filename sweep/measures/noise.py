@@ -18,6 +18,6 @@ def gaussians(seed: int, step: int, samples: int, size: int) -> Tensor:
 
 
 def uniforms(seed: int, step: int, samples: int, size: int) -> Tensor:
-    """As `gaussians`, uniform on [-1, 1)."""
+    """Draws samples as `gaussians` does, uniform on [-1, 1)."""
     drawn = [torch.rand(size, generator=generator("uniform", seed, step, i)) for i in range(samples)]
     return torch.stack(drawn) * 2 - 1

@@ -30,7 +30,7 @@ class Searches:
 
     @property
     def missed(self) -> bool:
-        """Whether the unperturbed network already misses the threshold; no search has a result then."""
+        """True where the unperturbed network already misses the threshold; no search has a result then."""
         return self._base - self.accuracy > self._config.target
 
     def sigma(self) -> SearchResult:
@@ -38,7 +38,7 @@ class Searches:
         return self._search(lambda step, sigma: self._gaussians(step) * sigma, mean_share)
 
     def sigma_mag(self) -> SearchResult:
-        """As `sigma`, for the noise of `magnitude_std`."""
+        """Finds what `sigma` does, for the noise of `magnitude_std`."""
         w, config = self._space.vector, self._config
         return self._search(
             lambda step, scale: self._gaussians(step) * magnitude_std(scale, w, self._initial, config), mean_share
@@ -54,7 +54,9 @@ class Searches:
         return self._search(lambda step, alpha: self._ascend(step, ones * alpha, alpha if l2 else None), least_share)
 
     def alpha_mag(self) -> SearchResult:
-        """As `alpha`, with |u_i| <= alpha |w_i| + eps; so too with ascent=l2, which has no ball of this shape."""
+        """Finds what `alpha` does, with |u_i| <= alpha |w_i| + eps; so too with ascent=l2, which has no ball of this
+        shape.
+        """
         w, eps = self._space.vector.abs(), self._config.magnitude_eps
         return self._search(lambda step, alpha: self._ascend(step, alpha * w + eps, None), least_share)
 

@@ -10,7 +10,7 @@ BELOW, AT_TARGET, ABOVE = -1, 0, 1
 
 @dataclass(frozen=True)
 class Excess:
-    """What a perturbation costs, as a share of the images: between `low` and `high`, equal once all are seen."""
+    """The cost of a perturbation, as a share of the images: between `low` and `high`, equal once all are seen."""
 
     low: float
     high: float
@@ -25,7 +25,9 @@ class Step:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """`value` is the last scale tried; None where the unperturbed network already misses the threshold."""
+    """The end of a search: `value` is the last scale tried; None where the unperturbed network already misses the
+    threshold.
+    """
 
     value: float | None
     converged: bool  # the excess at `value` is within the tolerance of the target
@@ -37,7 +39,7 @@ MISSED = SearchResult(None, converged=False, saturated=False, history=())
 
 
 def outcome(excess: float, config: MeasureConfig) -> int:
-    """Where `excess` lies; rises with it, so that what holds at both ends of an interval holds inside."""
+    """Returns where `excess` lies; rises with it, so that what holds at both ends of an interval holds inside."""
     if abs(excess - config.target) < config.tolerance:
         return AT_TARGET
     return ABOVE if excess > config.target else BELOW

@@ -16,7 +16,7 @@ BACKWARD = 2  # memory of a forward and backward pass in units of what the forwa
 
 @dataclass(frozen=True)
 class Batching:
-    """How much is computed at once. It changes no result of a search."""
+    """The amount that is computed at once; it changes no result of a search."""
 
     images: int = 250  # per forward pass
     memory_gb: float = 4.0  # for the activations of all sets of weights together
@@ -54,7 +54,7 @@ class WeightSpace:
         return batched_network(self.model, weights | quantized)
 
     def chunks(self, vectors: Tensor, batch: Tensor, passes: int = 1) -> Iterator[Tensor]:
-        """`vectors` (K, omega) in as few parts as the memory allows for the images `batch`."""
+        """Yields `vectors` (K, omega) in as few parts as the memory allows for the images `batch`."""
         if self._image_bytes is None:
             self._image_bytes = self._bytes_per_image(batch[:1])
         bytes_per_set = passes * len(batch) * self._image_bytes

@@ -51,8 +51,8 @@ def _variances(values: Tensor, bins: Tensor, count: int) -> Tensor:
 
 
 def coefficient(largest: float, start: float, epoch: int, epochs: int) -> float:
-    """Of the regularization in `epoch`, counted from 0: 0 before the share `start` of the epochs, then half a cosine
-    towards `largest`."""
+    """Returns the coefficient of the regularization in `epoch`, counted from 0: 0 before the share `start` of the
+    epochs, then half a cosine towards `largest`."""
     begin = start * epochs
     if epoch < begin:
         return 0.0

@@ -11,12 +11,12 @@ MIN_STEP_SIZE = 1e-8
 
 
 def undecayed_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Those of quantizers without weight decay of their own: step sizes, offsets, SAQ's clips."""
+    """Returns the parameters of quantizers without weight decay of their own: step sizes, offsets, SAQ's clips."""
     return [parameter for quantizer, name, parameter in _parameters(model) if name not in quantizer.decayed]
 
 
 def positive_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """Those of quantizers that must stay above zero."""
+    """Returns the parameters of quantizers that must stay above zero."""
     return [parameter for quantizer, name, parameter in _parameters(model) if name in quantizer.positive]
 
 

@@ -19,11 +19,11 @@ class _StraightThrough(torch.autograd.Function):
 
 
 def straight_through(value: Tensor, through: Tensor) -> Tensor:
-    """`value`, with every gradient passed to `through`, of the same shape."""
+    """Returns `value`, with every gradient passed to `through`, of the same shape."""
     out: Tensor = _StraightThrough.apply(value.detach(), through)
     return out
 
 
 def round_through(x: Tensor) -> Tensor:
-    """rint(x), halves to even, with gradient 1."""
+    """Returns rint(x), halves to even, with gradient 1."""
     return straight_through(x.round(), x)

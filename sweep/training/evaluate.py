@@ -24,7 +24,9 @@ class Evaluation(NamedTuple):
 
 
 def among_first(logits: Tensor, labels: Tensor, k: int = 5) -> Tensor:
-    """How many of B images have fewer than `k` logits above their label's; logits (..., B, classes), labels (B,)."""
+    """Returns how many of B images have fewer than `k` logits above their label's; logits (..., B, classes), labels
+    (B,).
+    """
     own = logits.gather(-1, labels.expand(logits.shape[:-1])[..., None])
     return ((logits > own).sum(-1) < k).sum(-1)
 
@@ -33,7 +35,7 @@ def among_first(logits: Tensor, labels: Tensor, k: int = 5) -> Tensor:
 def evaluate(
     model: nn.Module, data: TrainingData, split: CleanSplit, precision: str, ranks: Ranks = ALONE
 ) -> Evaluation:
-    """Over all images of `split`, without augmentation, BN in evaluation mode; sums in float64.
+    """Evaluates `model` on all images of `split`, without augmentation, BN in evaluation mode; sums in float64.
 
     Every one of `ranks` evaluates its part, and returns what all found together.
     """

@@ -34,13 +34,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def float_weights(state: Weights) -> dict[str, Tensor]:
-    """Those of the network without its quantizers: of quantized weights the latent ones."""
+    """Returns the weights of the network without its quantizers: of quantized weights the latent ones."""
     latent = {_LATENT.sub(r".\1", name): tensor for name, tensor in state.items()}
     return {name: tensor for name, tensor in latent.items() if not _OF_QUANTIZERS.search(name)}
 
 
 def shapes_of(run: RunConfig, channels: int, classes: int, image_size: tuple[int, int]) -> dict[str, torch.Size]:
-    """Of the tensors of `run`'s network; nothing is computed."""
+    """Returns the shape of every tensor of `run`'s network by its name; nothing is computed."""
     with torch.device("meta"):
         model = build_model(run, channels, classes, image_size)
     return {name: tensor.shape for name, tensor in model.state_dict().items()}
@@ -49,7 +49,8 @@ def shapes_of(run: RunConfig, channels: int, classes: int, image_size: tuple[int
 def fitting(
     weights: Weights, run: RunConfig, channels: int, classes: int, image_size: tuple[int, int], needs_head: bool = False
 ) -> dict[str, Tensor]:
-    """`weights` without the head where that is for another number of classes; raises `ConfigError` on any other misfit.
+    """Returns `weights` without the head where that is for another number of classes; raises `ConfigError` on any other
+    misfit.
 
     The head is every tensor whose shape follows from the number of classes.
     """

@@ -11,19 +11,19 @@ COMPILED_SHAPES = 10_000  # of one function in one process; at PyTorch's 8, late
 
 
 def is_compiled(device: torch.device) -> bool:
-    """Whether arrays on `device` compile what is not a matrix product; on CPUs it does not pay."""
+    """Tells whether arrays on `device` compile what is not a matrix product; on CPUs it does not pay."""
     return device.type == "cuda"
 
 
 def compile_shapes(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` compiled anew for every shape of its arguments."""
+    """Returns `function` compiled anew for every shape of its arguments."""
     torch._dynamo.config.recompile_limit = COMPILED_SHAPES
     torch._dynamo.config.accumulated_recompile_limit = COMPILED_SHAPES
     return torch.compile(function, dynamic=False)
 
 
 class GraphMemory:
-    """What the captured steps of one training share, for they never run at the same time: a pool and a stream."""
+    """The pool and the stream that the captured steps of one training share, for they never run at once."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -67,11 +67,11 @@ class Replayed:
 def replayed(
     step: Callable[[int], None], sizes: Iterable[int], memory: GraphMemory | None
 ) -> dict[int, Callable[[], None]]:
-    """`step` for each batch size, captured where there is `memory` for it."""
+    """Returns `step` for each batch size, captured where there is `memory` for it."""
     calls = {size: partial(step, size) for size in set(sizes)}
     return {size: Replayed(call, memory) if memory else call for size, call in calls.items()}
 
 
 def graph_memory(device: torch.device) -> GraphMemory | None:
-    """None where nothing can be captured."""
+    """Returns what captured steps on `device` share, or None where nothing can be captured."""
     return GraphMemory(device) if device.type == "cuda" else None

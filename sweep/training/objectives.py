@@ -27,8 +27,8 @@ class Objective:
             self._coefficient.fill_(coefficient(largest, start, epoch, run.epochs))
 
     def targets(self, batch: Batch) -> Tensor:
-        """Of the one seed of `batch`: labels (B,), or with a teacher (B, 2, classes), its probabilities and the
-        labels as such."""
+        """Returns the targets of the one seed of `batch`: labels (B,), or with a teacher (B, 2, classes), its
+        probabilities and the labels as such."""
         if self._soft_labels is None:
             return batch.labels[0]
         soft = self._soft_labels(batch)
@@ -45,7 +45,8 @@ class Objective:
 
 
 def distillation(logits: Tensor, targets: Tensor, temperature: float, hard_share: float) -> Tensor:
-    """(1 - share) T^2 H(p, softmax(z / T)) + share H(y, softmax(z)), H the cross entropy (Hinton et al. 2015, 2).
+    """Returns (1 - share) T^2 H(p, softmax(z / T)) + share H(y, softmax(z)), H the cross entropy (Hinton et al. 2015,
+    2).
 
     Logits z (B, classes); targets (B, 2, classes): the teacher's p, which has T in it, and y.
     """

@@ -12,7 +12,8 @@ from sweep.quantizers.parameters import undecayed_parameters
 
 
 def make_optimizer(model: nn.Module, run: RunConfig) -> torch.optim.Optimizer:
-    """Of `run`, over all parameters of `model`; weight decay leaves out those of quantizers by default.
+    """Makes the optimizer of `run` over all parameters of `model`; weight decay leaves out those of quantizers by
+    default.
 
     On a GPU the learning rate is a tensor there, so that a captured step follows its changes.
     """

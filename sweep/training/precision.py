@@ -16,7 +16,7 @@ OPERANDS = {
 
 
 def master_dtype(precision: str) -> torch.dtype:
-    """Of weights, step sizes, optimizer state, BN statistics and losses."""
+    """Returns the dtype of weights, step sizes, optimizer state, BN statistics and losses."""
     return torch.float64 if precision == "fp64" else torch.float32
 
 

@@ -17,7 +17,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What a run needs besides its science config. None of it changes a number."""
+    """The options of a run besides its science config; none of them changes a number."""
 
     code: str  # fingerprint of the training code; a checkpoint of other code is not resumed
     checkpoint: Path | None = None
@@ -32,7 +32,7 @@ class TrainOptions:
 
 @dataclass
 class Progress:
-    """Where training is; with the tensors, all that a checkpoint needs."""
+    """The place where training is; with the tensors, all that a checkpoint needs."""
 
     epoch: int = 0  # complete ones
     step: int = 0  # in the current epoch
@@ -60,7 +60,7 @@ class Progress:
         return best_record(self.curve) is record
 
     def at_chance(self, data: TrainingData) -> bool:
-        """Whether no evaluated epoch beat always guessing the largest class of `data` by three standard errors."""
+        """Tells if no evaluated epoch beat always guessing the largest class of `data` by three standard errors."""
         share = data.train.labels.bincount().max().item() / len(data.train)
         limit = share + 3 * math.sqrt(share * (1 - share) / len(data.train))
         return all(record.evaluation is None or record.evaluation.train_acc <= limit for record in self.curve)

@@ -22,20 +22,20 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes what only one should."""
+        """True in the process that writes what only one should."""
         return self.part.index == 0
 
     def sum(self, values: Tensor) -> Tensor:
-        """Of all processes."""
+        """Returns the sum of `values` over all processes."""
         return values
 
     def mean(self, value: Tensor) -> Tensor:
-        """Over all processes."""
+        """Returns the mean of `value` over all processes."""
         return value
 
     def loss_of_part(self, loss: Loss, size: int) -> Loss:
-        """`loss`, a mean over this process's part of `size` images, weighted so that its mean over all processes,
-        whose gradient `share_training` leaves in each, is that over the batch."""
+        """Returns `loss`, a mean over this process's part of `size` images, weighted so that its mean over all
+        processes, whose gradient `share_training` leaves in each, is that over the batch."""
         return loss
 
     def share_training(self, model: nn.Module, device: torch.device) -> Callable[..., Any]:
@@ -80,7 +80,7 @@ class DistributedRanks(Ranks):
             dist.barrier()
 
     def any_asked(self, stop: Callable[[], bool], device: torch.device) -> Callable[[], bool]:
-        """`stop` of any process, the same answer in all, if all ask equally often."""
+        """Returns `stop` of any process, the same answer in all, if all ask equally often."""
         every = STOP_EVERY_STEPS_CUDA if device.type == "cuda" else 1
         calls = 0
 

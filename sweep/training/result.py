@@ -55,7 +55,7 @@ def _train_loss(record: EpochRecord) -> float:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How the training of one run ended, over all its attempts."""
+    """The end of the training of one run, over all its attempts."""
 
     run_id: str
     status: Literal["finished", "diverged"]

@@ -31,10 +31,10 @@ def _synchronized(norm: nn.BatchNorm2d, device: torch.device) -> nn.Module:
 
 
 class SyncedBatchNorm(nn.BatchNorm2d):
-    """What nn.SyncBatchNorm is, which computes on GPUs only."""
+    """The like of nn.SyncBatchNorm, which computes on GPUs only."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x (B, C, H, W), B of this process; normalized by the mean and biased variance of all B of all processes."""
+        """Normalizes x (B, C, H, W), B of this process, by the mean and biased variance of all B of all processes."""
         if not self.training:
             return super().forward(x)
         wide = x.to(self.weight.dtype)

@@ -70,7 +70,7 @@ class Teacher:
 
     @torch.no_grad()
     def top_classes(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Of images (B, H, W, C) uint8."""
+        """Returns the largest probabilities and their classes for images (B, H, W, C) uint8."""
         with autocast(self.run.precision, self._device):
             logits = self._model(self._data.normalize(images).to(self._master))
         student = self._student
@@ -113,7 +113,9 @@ class StoredLabels:
 
 
 def soft_labels(source: TeacherSource, run: RunConfig, data: ImageData, device: torch.device, code: str) -> SoftLabels:
-    """As `run.teacher_labels` says; stored ones come from `source.cache_dir`, and are made where they are missing."""
+    """Returns the labels as `run.teacher_labels` says; stored ones come from `source.cache_dir`, and are made where
+    they are missing.
+    """
     if run.teacher_labels == "live":
         return Teacher(source, run, data, device)
 

@@ -11,7 +11,7 @@ SIDE = 224  # in papers
 
 @dataclass(frozen=True)
 class OxfordSet(DataSet):
-    """Its name in `torchvision.datasets`, and the splits there that are for training and for testing."""
+    """The set's name in `torchvision.datasets`, and the splits there that are for training and for testing."""
 
     torchvision: str = ""
     train_splits: tuple[str, ...] = ()

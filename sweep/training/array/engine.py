@@ -120,7 +120,7 @@ class _Array:
         self._clock = now
 
     def save(self, members: Sequence[_Member]) -> None:
-        """Their checkpoints, which the plain engine could go on from too."""
+        """Writes the checkpoints of `members`, from which the plain engine could go on too."""
         self.add_seconds()
         for member in members:
             self.store(member)

@@ -10,7 +10,7 @@ from sweep.training.graph import GraphMemory, replayed
 
 
 class SplitEvaluation:
-    """On one split, in batches that are captured where there is `memory` for it."""
+    """The evaluation of all members on one split, in batches that are captured where there is `memory` for it."""
 
     def __init__(
         self, network: ArrayNetwork, data: ImageData, split: Split, members: int, memory: GraphMemory | None

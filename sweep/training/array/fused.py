@@ -32,7 +32,7 @@ class _Taped(NamedTuple):
 
 
 class FusedNetwork(ArrayNetwork):
-    """As `ArrayNetwork`, but the gradients that it leaves are those of the quantized weights, for `FusedOptimizer`.
+    """An `ArrayNetwork` that leaves as gradients those of the quantized weights, for `FusedOptimizer`.
 
     LSQ's backward pass is part of the update. Raises ValueError for fp64.
     """
@@ -85,7 +85,7 @@ class FusedNetwork(ArrayNetwork):
 
 
 class FusedOptimizer(Optimizer):
-    """As `Optimizer`, for the gradients that `FusedNetwork` leaves."""
+    """An `Optimizer` for the gradients that `FusedNetwork` leaves."""
 
     def __init__(self, state: ArrayState, runs: Sequence[RunConfig], compiled: bool) -> None:
         super().__init__(state, runs, compiled)

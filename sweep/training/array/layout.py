@@ -29,7 +29,7 @@ class Layer:
 
     @property
     def rows(self) -> int:
-        """Of the weight matrix: (kernel, kernel, C_in), with C_in padded, in the first layer their product."""
+        """Rows of the weight matrix: (kernel, kernel, C_in), with C_in padded, in the first layer their product."""
         taps = self.kernel * self.kernel
         return padded(taps * self.in_channels) if self.is_first else taps * padded(self.in_channels)
 
@@ -39,11 +39,11 @@ class Layer:
 
     @property
     def positions(self) -> int:
-        """Of the output, per image."""
+        """Positions of the output per image."""
         return self.out_size[0] * self.out_size[1]
 
     def to_matrix(self, weight: Tensor) -> Tensor:
-        """(C_out, C_in, k, k) to (rows, columns)."""
+        """Lays a weight (C_out, C_in, k, k) out as a matrix (rows, columns)."""
         taps = weight.permute(2, 3, 1, 0)
         if not self.is_first:
             taps = F.pad(taps, (0, 0, 0, padded(self.in_channels) - self.in_channels))
@@ -87,7 +87,7 @@ class Parameters:
     beta: Tensor
 
     def vectors(self) -> Iterator[tuple[str, Tensor]]:
-        """With the names that PyTorch gives them: of the convolution, then of its BN."""
+        """Yields the vectors with the names that PyTorch gives them: of the convolution, then of its BN."""
         yield from (("bias", self.bias), ("gamma", self.gamma), ("beta", self.beta))
 
 
@@ -96,7 +96,7 @@ def parameters_per_member(layers: tuple[Layer, ...]) -> int:
 
 
 def views(flat: Tensor, layers: tuple[Layer, ...]) -> list[Parameters]:
-    """`flat` is (K, parameters_per_member)."""
+    """Returns the views of each layer into `flat` (K, parameters_per_member)."""
     found, start = [], 0
     for layer in layers:
         matrix = layer.rows * layer.columns

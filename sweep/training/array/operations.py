@@ -23,7 +23,7 @@ class Quantized(NamedTuple):
 
 
 class StepSizes(NamedTuple):
-    """Of one layer, each (K, 1, 1); at full precision the step size is 1 and nothing below is used."""
+    """The step sizes of one layer, each (K, 1, 1); at full precision the step size is 1 and nothing below is used."""
 
     step: Tensor
     qmin: Tensor
@@ -49,14 +49,16 @@ def quantize(weight: Tensor, steps: StepSizes, dtype: torch.dtype) -> Quantized:
 
 
 def quantize_backward(grad: Tensor, weight: Tensor, steps: StepSizes) -> tuple[Tensor, Tensor]:
-    """Of the weight, and of the step size (K,) before its gradient scale. `grad`: of the quantized weight."""
+    """Returns the gradients of the weight, and of the step size (K,) before its gradient scale.
+
+    `grad` is that of the quantized weight."""
     scaled, codes = lsq_codes(weight, steps.step, steps.qmin, steps.qmax)
     grad_weight, terms = lsq_gradients(grad, scaled, codes, steps.qmin, steps.qmax)
     return torch.where(steps.is_quantized, grad_weight, grad), terms.sum((1, 2))
 
 
 def to_columns(x: Tensor, layer: Layer, images: int) -> Tensor:
-    """What the weight matrix is multiplied with, (K, N_out, rows), from activations (K, N_in, C_in)."""
+    """Makes what the weight matrix is multiplied with, (K, N_out, rows), of activations (K, N_in, C_in)."""
     if layer.kernel == 1:
         return x
     x = x.unflatten(1, (images, *layer.in_size))
@@ -94,7 +96,7 @@ def batch_statistics(z: Tensor, master: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def normalization(mean: Tensor, variance: Tensor, gamma: Tensor, beta: Tensor) -> Norm:
-    """`gamma` and `beta` are (K, C)."""
+    """Returns the normalization by `mean` and `variance` (K, 1, C), with `gamma` and `beta` (K, C)."""
     rstd = (variance + BN_EPS).rsqrt()
     return Norm(mean, rstd, gamma[:, None] * rstd, beta[:, None])
 
@@ -117,14 +119,16 @@ def activation_backward(grad: Tensor, x: Tensor, z: Tensor, norm: Norm, rest: Te
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Per image: loss (K, B) in nats, and its gradient (K, B, classes) in the logits; `labels` is (K, B)."""
+    """Returns the loss of each image (K, B) in nats, and its gradient (K, B, classes) in the logits.
+
+    `labels` is (K, B)."""
     log_shares = logits.log_softmax(2)
     losses = -log_shares.gather(2, labels[..., None])[..., 0]
     return losses, log_shares.exp() - torch.nn.functional.one_hot(labels, logits.shape[2])
 
 
 def round_to_tf32(x: Tensor) -> Tensor:
-    """float32 with the 10 explicit bits of mantissa that a GPU's TF32 products keep, rounded to nearest."""
+    """Rounds float32 to the 10 explicit bits of mantissa that a GPU's TF32 products keep, to nearest."""
     bits = x.view(torch.int32)
     rounded = (bits + 0xFFF + (bits >> 13 & 1)) & ~0x1FFF
     return torch.where(x.isfinite(), rounded.view(torch.float32), x)

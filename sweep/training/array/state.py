@@ -90,7 +90,7 @@ class ArrayState:
 
     @torch.no_grad()
     def store(self, index: int, member: TrainingState, batches: int) -> None:
-        """All but `member.progress` and `member.best_weights`, after `batches` of training."""
+        """Moves one member's tensors to `member`, after `batches` of training; its progress and best weights stay."""
         updates = int(self.updates[index].item())
         for (parameter, layer), (value, moment, square) in self._slots(index, member.model):
             tensors = [

@@ -17,7 +17,7 @@ SCALE_GROWTH, SCALE_BACKOFF, SCALE_INTERVAL = 2.0, 0.5, 2000  # torch.amp.GradSc
 
 
 class Rules(NamedTuple):
-    """What differs between members, each (K, 1); `lr` is set anew at every epoch, in place."""
+    """The hyperparameters that differ between members, each (K, 1); `lr` is set anew at every epoch, in place."""
 
     lr: Tensor
     weight_decay: Tensor
@@ -48,7 +48,7 @@ class Rules(NamedTuple):
 
 
 def bias_corrections(rules: Rules, updates: Tensor) -> tuple[Tensor, Tensor]:
-    """Each (K, 1): Adam's learning rate over 1 - beta1^t, and what roots of squares are divided by."""
+    """Returns Adam's learning rate over 1 - beta1^t, and what roots of squares are divided by, each (K, 1)."""
     beta1, beta2 = ADAM_BETAS
     dtype = rules.lr.dtype
     lr = rules.lr / torch.where(rules.is_adam, 1 - beta1**updates, 1.0).to(dtype)
@@ -91,7 +91,7 @@ class Optimizer:
         self.rules.lr.copy_(torch.tensor(values, dtype=self.rules.lr.dtype)[:, None])
 
     def step(self) -> None:
-        """One step of every member; one whose scaled gradients overflowed sits it out."""
+        """Takes one step of every member; one whose scaled gradients overflowed sits it out."""
         state, rules = self._state, self.rules
         applies = self._finite() if self._scales_loss else None
         state.updates += 1 if applies is None else applies[:, 0]

@@ -17,7 +17,7 @@ PART = Optimizer("rmsprop", "RMSprop with momentum", (MOMENTUM,), trains_in_arra
 def make_optimizer(
     groups: Sequence[Mapping[str, Any]], run: "RunConfig", common: Mapping[str, Any]
 ) -> "torch.optim.Optimizer":
-    """`common` has lr, a tensor on a GPU, and weight_decay."""
+    """Makes the optimizer; `common` has lr, a tensor on a GPU, and weight_decay."""
     import torch
 
     on_gpu = isinstance(common["lr"], torch.Tensor)

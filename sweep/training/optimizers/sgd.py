@@ -17,7 +17,7 @@ PART = Optimizer("sgd", "stochastic gradient descent with momentum", (MOMENTUM,)
 def make_optimizer(
     groups: Sequence[Mapping[str, Any]], run: "RunConfig", common: Mapping[str, Any]
 ) -> "torch.optim.Optimizer":
-    """`common` has lr, a tensor on a GPU, and weight_decay."""
+    """Makes the optimizer; `common` has lr, a tensor on a GPU, and weight_decay."""
     import torch
 
     return torch.optim.SGD(groups, momentum=run.momentum, fused=True, **common)  # type: ignore[arg-type]

@@ -21,6 +21,6 @@ LR_GAMMA = Hyperparameter(
 
 
 def learning_rate(run: "RunConfig", epoch: int) -> float:
-    """Of `run.lr_decay` in `epoch`, counted from 0."""
+    """Returns the learning rate of `run.lr_decay` in `epoch`, counted from 0."""
     rate: float = part_of(Schedule, run.lr_decay).load().learning_rate(run, epoch)
     return rate

@@ -13,5 +13,7 @@ PART = Schedule("cosine", "also by a half cosine over the epochs, to 0", (LR_GAM
 
 
 def learning_rate(run: "RunConfig", epoch: int) -> float:
-    """That of `steps` times (1 + cos(pi epoch / epochs)) / 2 (Loshchilov & Hutter 2017, eq. 5, per epoch)."""
+    """Returns the rate of `steps` times (1 + cos(pi epoch / epochs)) / 2 (Loshchilov & Hutter 2017, eq. 5, per
+    epoch).
+    """
     return steps.learning_rate(run, epoch) * (1 + math.cos(math.pi * epoch / run.epochs)) / 2

@@ -12,6 +12,6 @@ PART = Schedule("steps", "at milestones alone", (LR_GAMMA,), trains_in_arrays=Tr
 
 
 def learning_rate(run: "RunConfig", epoch: int) -> float:
-    """lr times lr_gamma for every milestone reached."""
+    """Returns lr times lr_gamma for every milestone reached."""
     rate: float = run.lr * run.lr_gamma ** sum(epoch >= milestone for milestone in run.milestones)
     return rate

@@ -16,7 +16,8 @@ Update = Callable[[Loss, Tensor, Tensor], Tensor]  # returns the loss before the
 
 @dataclass(frozen=True)
 class Updates:
-    """`renewing` at the first step and at every `tau`-th, `between` at the others; what they keep from step to step.
+    """The two updates of a rule: `renewing` at the first step and at every `tau`-th, `between` at the others; what
+    they keep from step to step.
 
     Which one it is depends on the number of the step alone, so that both can be captured in CUDA graphs.
     """
@@ -38,6 +39,6 @@ class Updates:
 def make_updates(
     run: RunConfig, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
 ) -> Updates:
-    """Of `run.rule`, for a quantized `model` where it will stay."""
+    """Makes the updates of `run.rule`, for a quantized `model` where it will stay."""
     updates: Updates = part_of(Rule, run.rule).load().make_updates(run, model, optimizer, scaler)
     return updates

@@ -13,7 +13,8 @@ EPSILON = 1e-12  # keeps norms of zero from dividing
 
 
 def vertical(perturbed: Sequence[Tensor], gradient: Sequence[Tensor], per_tensor: bool) -> list[Tensor]:
-    """g_v = g_s - (g_s . g / g . g) g, what of `perturbed` is at right angles to `gradient` (Alg. 1, lines 7 and 8).
+    """Returns g_v = g_s - (g_s . g / g . g) g, what of `perturbed` is at right angles to `gradient` (Alg. 1, lines 7
+    and 8).
 
     With `per_tensor` it is zero for a tensor of one number, where rounding would leave a direction.
     """
@@ -24,7 +25,7 @@ def vertical(perturbed: Sequence[Tensor], gradient: Sequence[Tensor], per_tensor
 
 
 def approximate(gradient: Sequence[Tensor], kept: Sequence[Tensor], beta: float, per_tensor: bool) -> list[Tensor]:
-    """g_s = g + beta ||g|| g_v / ||g_v||, with the g_v that was `kept` (Alg. 1, line 10)."""
+    """Returns g_s = g + beta ||g|| g_v / ||g_v||, with the g_v that was `kept` (Alg. 1, line 10)."""
     length, kept_length = (_inner_products(x, x, per_tensor).sqrt() for x in (gradient, kept))
     factors = beta * length / (kept_length + EPSILON)
     return [g + factor * v for g, v, factor in zip(gradient, kept, factors, strict=True)]

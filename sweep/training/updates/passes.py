@@ -23,12 +23,12 @@ class Repeated:
         self._calls: list[Tensor] = []
 
     def first(self) -> None:
-        """Before the pass that is to be repeated."""
+        """Notes the noise before the pass that is to be repeated."""
         self._calls = [noise.calls.clone() for noise in self._noises]
 
     @contextmanager
     def again(self, moves_statistics: bool) -> Iterator[None]:
-        """For a pass like the first; with `moves_statistics` it moves the running statistics of BN again."""
+        """Prepares a pass like the first; with `moves_statistics` it moves the running statistics of BN again."""
         for noise, calls in zip(self._noises, self._calls, strict=True):
             noise.calls.copy_(calls)
         self._track(moves_statistics)

@@ -21,7 +21,7 @@ class Perturbed(Protocol):
     """A tensor that can be shifted and set back; the shift is a constant for the gradients."""
 
     def watch(self) -> None:
-        """Before the forward pass whose gradient is asked for."""
+        """Prepares the forward pass whose gradient is asked for."""
 
     def gradient(self) -> Tensor: ...
 
@@ -80,7 +80,8 @@ class AfterQuantizer:
 
 
 class Perturbation:
-    """eps of what `run` perturbs: the weights of convolutions, linear layers and attention, and more where it says so.
+    """The perturbation eps of what `run` perturbs: the weights of convolutions, linear layers and attention, and more
+    where it says so.
 
     A weight without a quantizer is shifted where it is, which is what every case of SAQ means for it.
     """
@@ -98,7 +99,7 @@ class Perturbation:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """To the forward pass inside, from the gradients of the backward pass before."""
+        """Perturbs the forward pass inside, from the gradients of the backward pass before."""
         self._shift()
         yield
         self._restore()

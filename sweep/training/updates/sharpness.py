@@ -43,7 +43,7 @@ class SharpnessAware:
         return Updates(self.renew, self.reuse, self._run.tau, self.vertical)
 
     def renew(self, loss_of: Loss, images: Tensor, labels: Tensor) -> Tensor:
-        """With perturbed weights; keeps of their gradient what `reuse` needs."""
+        """Takes a step with perturbed weights; keeps of their gradient what `reuse` needs."""
         loss, *gradients = _total(self._both(loss_of, chunk) for chunk in self._chunks(images, labels))
         vanilla, perturbed = gradients[: len(self._parameters)], gradients[len(self._parameters) :]
         if self.vertical:
@@ -52,7 +52,7 @@ class SharpnessAware:
         return loss
 
     def reuse(self, loss_of: Loss, images: Tensor, labels: Tensor) -> Tensor:
-        """With the gradient that perturbed weights would have, as far as one of an earlier step tells."""
+        """Takes a step with the gradient that perturbed weights would have, as far as one of an earlier step tells."""
         loss, *vanilla = _total(self._one(loss_of, chunk) for chunk in self._chunks(images, labels))
         self._step(vanilla, approximate(vanilla, self.vertical, self._run.beta, self._per_tensor))
         return loss

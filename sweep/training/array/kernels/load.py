@@ -14,7 +14,7 @@ GRAD_ROWS = tl.constexpr(3)
 
 @triton.jit
 def load_row(table, row: tl.constexpr, c, channels: tl.constexpr):
-    """(C,) of one member's `norm` or `coefficients`."""
+    """Loads a row (C,) of one member's `norm` or `coefficients`."""
     return tl.load(table + row * channels + c, mask=c < channels, other=0.0)
 
 

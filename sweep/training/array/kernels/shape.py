@@ -31,12 +31,12 @@ class Shape:
 
     @property
     def rows(self) -> int:
-        """Of the weight matrix."""
+        """Rows of the weight matrix."""
         return self.taps * self.in_channels
 
     @property
     def in_positions(self) -> int:
-        """Per image, as are those of the output."""
+        """Positions of the input per image, as `out_positions` are of the output."""
         return self.in_height * self.in_width
 
     @property

@@ -22,7 +22,7 @@ class Source(NamedTuple):
     norm: Tensor | None  # (K, 5, C_in) float32, the rows of `kernels.load`; None: `source` is the input itself
 
     def arguments(self) -> dict[str, Any]:
-        """Those of a kernel that takes either; a pointer must be there even where it is not read."""
+        """Returns the arguments of a kernel that takes either; a pointer must be there even where it is not read."""
         norm = self.source if self.norm is None else self.norm
         return {"source": self.source, "norm": norm, "normalizes": self.norm is not None}
 
@@ -50,7 +50,7 @@ class BelowNorm(NamedTuple):
 
 
 class OutputGradient(NamedTuple):
-    """What makes the gradient of a convolution's output: grad_z = scale * grad + slope * z + constant."""
+    """The gradient of a convolution's output, yet to be put together: grad_z = scale * grad + slope * z + constant."""
 
     grad: Tensor  # (K, N_out, C_out), of the BN's output
     z: Tensor  # (K, N_out, C_out)

@@ -77,7 +77,7 @@ def _sum_step_gradients(parts, scale, grad, layers: tl.constexpr, blocks: tl.con
 
 
 def blocks_of(layer: Layer) -> int:
-    """How many parts the step size's gradient of a layer comes in."""
+    """Returns in how many parts the gradient of a layer's step size comes."""
     return -(-(layer.rows + 3) * layer.columns // UPDATE_BLOCK)
 
 
@@ -98,6 +98,6 @@ def update_layer(tensors: Stack, layer: Layer, steps: StepSizes, table: Tensor, 
 
 
 def sum_step_gradients(parts: Tensor, scale: Tensor, grad: Tensor) -> None:
-    """`parts` (K, layers, blocks), `scale` and `grad` (K, layers)."""
+    """Writes the sums of `parts` (K, layers, blocks), times `scale`, to `grad`, both (K, layers)."""
     members, layers, blocks = parts.shape
     _sum_step_gradients[layers, members](parts, scale, grad, layers, blocks, triton.next_power_of_2(blocks))
