@@ -4,7 +4,9 @@ import pytest
 import yaml
 
 from sweep import PROJECT
+from sweep.config.checks import ConfigError
 from sweep.config.networks import network_of, networks
+from tests.conftest import tiny_run
 
 
 @pytest.mark.parametrize(
@@ -30,3 +32,9 @@ def test_a_network_has_a_file_where_it_reads_sizes_and_it_gives_each(name: str) 
     path = PROJECT / "conf" / "model" / f"{name}.yaml"
     assert path.exists() == bool(sizes)
     assert not sizes or set(yaml.safe_load(path.read_text())) == {"model", *sizes}
+
+
+@pytest.mark.parametrize("name", [name for name, network in networks().items() if not network.quantizes_activations])
+def test_attention_without_layers_keeps_float_activations(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"act_bits=4 with model={name}, whose attention multiplies inside"):
+        tiny_run(model=name, act_bits=4)
