@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
+from sweep.commands.todays_code import code_of_work
 from sweep.commands.trained import Trained, option_axes, select_trained, stored_of_runs, with_kept_weights
 from sweep.config.distorting import GENERATED, Distortion, make_distortions
 from sweep.config.facts import DataFacts
@@ -19,7 +20,6 @@ from sweep.distortions.published import check_files, source_in
 from sweep.plan.distortions import make_distort_plan
 from sweep.plan.plan import PlannedRun
 from sweep.results.paths import ResultsDir
-from sweep.results.provenance import code_fingerprint
 from sweep.terminal import Bar, shell_command
 from sweep.worker.hardware import cores
 
@@ -56,7 +56,7 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
     settings, results_dir = trained.settings, trained.results_dir
     _check_published(trained, distortions)
     evaluated = stored_of_runs(results_dir, _EVALUATED, "distort")
-    code = code_fingerprint("distort")
+    code = code_of_work("distort", results_dir)
     plan = make_distort_plan(trained.points, distortions, trained.facts, evaluated, code, trained.processor)
     print(f"{len(trained.points)} runs on {len(distortions)} sets of corrupted images each; a run below is one on one")
     carry_out(with_kept_weights(plan, settings), settings, launcher, prepare=partial(_make_images, trained.facts))

@@ -11,6 +11,7 @@ from pathlib import Path
 from launchers.plan_launcher import Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import data
+from sweep.commands.todays_code import todays_code
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS, DataSource, RunConfig, decodes_batches
@@ -20,7 +21,6 @@ from sweep.plan.cost import processor_of
 from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
 from sweep.results.compaction import compact_all
 from sweep.results.paths import ResultsDir, SweepDir
-from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import STORES, Store, stored
 from sweep.terminal import shell_command
 
@@ -42,7 +42,8 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     processor = processor_of(settings.device, settings.engine)
     rows = stored(results_dir, PLAN_COLUMNS)
     processes = settings.processes_per_run
-    plan = make_plan(settings.study, points, facts, rows, code_fingerprint(), processor, processes)
+    code = todays_code("train", results_dir, rows).of
+    plan = make_plan(settings.study, points, facts, rows, code, processor, processes)
     check_kernels(plan, settings)
     carry_out(plan, settings, launcher)
     if settings.dry_run:

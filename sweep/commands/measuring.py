@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Override
 from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import carry_out
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
+from sweep.commands.todays_code import code_of_work
 from sweep.commands.trained import option_axes, select_trained, shown_ids, stored_of_runs, those, with_kept_weights
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
@@ -18,7 +19,6 @@ from sweep.config.networks import network_of
 from sweep.config.parts import parts_of
 from sweep.config.run import RunConfig, decodes_batches
 from sweep.plan.measurements import Measured, make_measure_plan
-from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import measure_config_of
 from sweep.terminal import shell_command
 
@@ -55,7 +55,7 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
         check_latent([run for run, _ in trained.points])
     rows = stored_of_runs(results_dir, _MEASURED, "measure")
     measured = [Measured(run, measure_config_of(row), row) for run, row in rows]
-    code = code_fingerprint("measure")
+    code = code_of_work("measure", results_dir)
     plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.processor)
     carry_out(with_kept_weights(plan, settings), settings, launcher)
     if not settings.dry_run:

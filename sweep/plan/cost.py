@@ -44,6 +44,11 @@ def processor_for(run: RunConfig, processor: str) -> str:
     return processor if can_join_array(run) else processor.removesuffix(" array")
 
 
+def engine_on(processor: str) -> str:
+    """The engine that trains there."""
+    return "array" if processor.endswith(" array") else "plain"
+
+
 def operations_s(run: RunConfig, facts: DataFacts, processor: str) -> float:
     """Seconds that `run` takes by operation counts alone on `processor`, see `processor_of`."""
     speed = SPEEDS[processor]

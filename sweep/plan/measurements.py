@@ -1,12 +1,13 @@
 """The plan of a measurement: which finished runs, with which settings, and what is done of it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sweep.config.facts import DataFacts
 from sweep.config.measuring import MeasureConfig
 from sweep.config.run import DataSource, RunConfig
+from sweep.plan.code import Code
 from sweep.plan.measuring_cost import MeasureCostModel
 from sweep.plan.plan import Plan, is_like, plan_work
 
@@ -25,10 +26,10 @@ def make_measure_plan(
     configs: Sequence[MeasureConfig],
     facts: Mapping[str, DataFacts],
     measured: Sequence[Measured],
-    code: str,
+    code: Callable[[RunConfig, DataSource], Code],
     processor: str,
 ) -> Plan:
-    """Every run of `points` with every one of `configs`, against what is stored and today's `code`.
+    """Every run of `points` with every one of `configs`, against what is stored and today's `code` of each.
 
     `facts` by name of the data set; `processor` of the workers, see `sweep.plan.cost.processor_of`.
     """

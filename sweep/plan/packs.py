@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweep.config.engines import engine_for
 from sweep.config.run import DataSource, RunConfig, array_key, can_join_array
 from sweep.config.settings import Settings
 from sweep.config.work import TRAINING, Work
@@ -26,6 +27,8 @@ class Task:
     attempt: int
     has_row: bool  # a stale one, which a failure must not replace
     expected_s: float
+    entries: frozenset[str]  # see `sweep.plan.code.Code`
+    code: str  # fingerprint of its code: as planned, and in a worker of what that imported
     work: Work = TRAINING
 
     @property
@@ -66,7 +69,8 @@ def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list
     """`attempts`: how often each task id was started before."""
     return [
         Task(
-            p.run, p.run_id, p.source, attempts.get(p.task_id, 0) + 1, p.state == "stale", p.expected_s, p.work
+            p.run, p.run_id, p.source, attempts.get(p.task_id, 0) + 1, p.state == "stale", p.expected_s,
+            p.code.entries, p.code.fingerprint, p.work,
         )
         for p in to_do
     ]  # fmt: skip
@@ -107,7 +111,7 @@ def _filled(tasks: Sequence[Task], limit_s: float, at_most: int, at_least: int) 
 
 def engine_of(task: Task, settings: Settings) -> str:
     """The engine that trains `task`: the plain one where it cannot join an array."""
-    return settings.engine if can_join_array(task.run) else "plain"
+    return engine_for(task.run, settings.engine)
 
 
 def array_groups(tasks: Sequence[Task]) -> tuple[list[list[Task]], list[Task]]:

@@ -19,7 +19,8 @@ from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
 from sweep.config.work import TRAINING, Kind, Options, Work
-from sweep.plan.cost import CostModel, processor_for, processor_of
+from sweep.plan.code import Code, CodeOf
+from sweep.plan.cost import CostModel, engine_on, processor_for, processor_of
 from sweep.results.schema import TABLE_OF
 
 State = Literal["new", "done", "failed", "stale"]
@@ -34,6 +35,7 @@ class PlannedRun:
     state: State
     expected_s: float
     cost_from: str  # rows or operations
+    code: Code  # of its row where that is done, otherwise the one that it is to be done with
     work: Work = TRAINING
 
     @property
@@ -62,13 +64,14 @@ class Plan:
         return [planned for planned in self.runs if planned.state in wanted]
 
     def write(self, path: Path) -> None:
-        """One row per task: ids, state, cost and the whole science config of its run."""
+        """One row per task: ids, state, cost, code and the whole science config of its run."""
         columns: dict[str, list[Any]] = {
             "task_id": [p.task_id for p in self.runs],
             "run_id": [p.run_id for p in self.runs],
             "state": [p.state for p in self.runs],
             "expected_s": [p.expected_s for p in self.runs],
             "cost_from": [p.cost_from for p in self.runs],
+            "code": [p.code.fingerprint for p in self.runs],
         }
         columns |= {name: [getattr(p.run, name) for p in self.runs] for name in RUN_FIELDS}
         beside = path.with_name(f".{path.name}")
@@ -141,11 +144,11 @@ def make_plan(
     points: Iterable[tuple[RunConfig, DataSource]],
     facts: Mapping[str, DataFacts],
     rows: Sequence[Mapping[str, Any]],
-    code: str,
+    code: CodeOf,
     processor: str,
     processes: int = 1,
 ) -> Plan:
-    """The plan of `points`, against the stored `rows` and the fingerprint of today's `code`.
+    """The plan of `points`, against the stored `rows` and today's `code` of each.
 
     `facts` by name of the data set; `processor` of the workers, see `sweep.plan.cost.processor_of`; `processes` train
     one run together. Raises `ConfigError`.
@@ -160,9 +163,10 @@ def make_plan(
         if run_id not in planned:
             check_run(run, facts[run.dataset], processor)
             check_processes(run, facts[run.dataset], processes)
-            seconds, origin = cost(processor_for(run, processor)).expected_s(run, facts[run.dataset])
-            state = state_of(stored.get(run_id), code)
-            planned[run_id] = PlannedRun(run, run_id, source, state, seconds / processes, origin)
+            own = processor_for(run, processor)
+            seconds, origin = cost(own).expected_s(run, facts[run.dataset])
+            state, of_run = _trained_state(stored.get(run_id), run, source, engine_on(own), code)
+            planned[run_id] = PlannedRun(run, run_id, source, state, seconds / processes, origin, of_run)
     return Plan(study, tuple(planned.values()), points_count - len(planned))
 
 
@@ -170,7 +174,7 @@ def plan_work(
     kind: Kind,
     points: Iterable[tuple[RunConfig, DataSource, Options]],
     stored: Mapping[str, Mapping[str, Any]],
-    code: str,
+    code: Callable[[RunConfig, DataSource], Code],
     expected: Callable[[RunConfig, Any], tuple[float, str]],
 ) -> Plan:
     """The plan of work of `kind` on trained runs, in the order of `points`, each with its options.
@@ -183,8 +187,9 @@ def plan_work(
         count += 1
         run_id, work = run.run_id, Work(kind, options)
         task_id = work.task_id(run_id)
-        state = state_of(stored.get(task_id), code)
-        planned[task_id] = PlannedRun(run, run_id, source, state, *expected(run, options), work)
+        own = code(run, source)
+        state = state_of(stored.get(task_id), own)
+        planned[task_id] = PlannedRun(run, run_id, source, state, *expected(run, options), own, work)
     return Plan(kind, tuple(planned.values()), count - len(planned), kind)
 
 
@@ -193,13 +198,23 @@ def is_like(row: Mapping[str, Any], processor: str) -> bool:
     return row["status"] == "finished" and processor_of(row["device"], None) == processor
 
 
-def state_of(row: Mapping[str, Any] | None, code: str) -> State:
-    """What the stored row of a task says of it, for today's `code`."""
+def _trained_state(
+    row: Mapping[str, Any] | None, run: RunConfig, source: DataSource, engine: str, code: CodeOf
+) -> tuple[State, Code]:
+    """As `state_of`, of a row that any engine may have made, and the code that goes with it."""
+    own = code(run, source, engine)
+    theirs = code(run, source, row["engine"] or "plain") if row else own
+    state = state_of(row, theirs)
+    return state, theirs if state == "done" else own
+
+
+def state_of(row: Mapping[str, Any] | None, code: Code) -> State:
+    """What the stored row of a task says of it, for its `code` today."""
     if row is None:
         return "new"
     if row["status"] == "failed":
         return "failed"
-    return "done" if row["code"] == code else "stale"
+    return "done" if code.made(row["code"]) else "stale"
 
 
 def summarize(plan: Plan, workers: int, rerun: str) -> str:

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.quantizers.base import Parts
-from sweep.quantizers.lsq.quantizer import LSQ, lsq_codes
+
+if TYPE_CHECKING:
+    from sweep.quantizers.lsq.quantizer import LSQ
 
 
 def bin_regularization(model: nn.Module) -> Tensor:
@@ -21,7 +24,7 @@ def bin_regularization(model: nn.Module) -> Tensor:
     return torch.stack([_of_layer(quantizer, weight) for quantizer, weight in weights_and_quantizers(model)]).sum()
 
 
-def weights_and_quantizers(model: nn.Module) -> Iterator[tuple[LSQ, Tensor]]:
+def weights_and_quantizers(model: nn.Module) -> Iterator[tuple["LSQ", Tensor]]:
     """Latent weights, and what quantizes them; of attention that is split, part by part."""
     for module in model.modules():
         if isinstance(module, parametrize.ParametrizationList):
@@ -30,10 +33,10 @@ def weights_and_quantizers(model: nn.Module) -> Iterator[tuple[LSQ, Tensor]]:
             yield from zip(parts, weight.chunk(len(parts)), strict=True)
 
 
-def _of_layer(quantizer: LSQ, weight: Tensor) -> Tensor:
+def _of_layer(quantizer: "LSQ", weight: Tensor) -> Tensor:
     step_size = quantizer.step_size
     with torch.no_grad():
-        scaled, codes = lsq_codes(weight, step_size, quantizer.qmin, quantizer.qmax)
+        scaled, codes = quantizer.codes(weight)
         is_inside = (scaled > quantizer.qmin) & (scaled < quantizer.qmax)
         bins = (codes - quantizer.qmin).long().flatten()
     clipped = torch.where(is_inside, weight, codes * step_size)

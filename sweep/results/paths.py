@@ -43,6 +43,11 @@ class ResultsDir:
         """The folder of decoded and of corrupted images."""
         return self.path / "cache"
 
+    @property
+    def accepted_code(self) -> Path:
+        """Older code that a user accepted as equal to a later one."""
+        return self.path / "accepted_code.jsonl"
+
     def sweep(self, sweep_id: str) -> "SweepDir":
         return SweepDir(self.path / "sweeps" / sweep_id)
 

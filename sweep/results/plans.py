@@ -12,7 +12,9 @@ from sweep.results.schema import with_later_columns
 def read_plan(path: Path) -> pa.Table:
     """What `Plan.write` wrote, by this version or an earlier one."""
     table = with_later_columns(pq.read_table(path), RUN_FIELDS)
-    return table if "task_id" in table.column_names else table.append_column("task_id", table["run_id"])
+    if "task_id" not in table.column_names:
+        table = table.append_column("task_id", table["run_id"])
+    return table if "code" in table.column_names else table.append_column("code", pa.nulls(len(table), pa.string()))
 
 
 def study_of(path: Path) -> str:

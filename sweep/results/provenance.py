@@ -1,6 +1,5 @@
-"""Which code made a number: fingerprint of the source files that decide it, git commit, versions."""
+"""What made a number, besides its code: git commit, versions, machine."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -10,26 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import sweep
-from sweep.config.work import Kind
-
-_PACKAGE = sweep.PROJECT / "sweep"
-_TRAINING = ("data", "models", "quantizers", "training")
-_DECISIVE: dict[Kind, tuple[str, ...]] = {
-    "train": _TRAINING,
-    "measure": (*_TRAINING, "measures"),
-    "distort": (*_TRAINING, "distortions"),
-}
-
-
-@cache
-def code_fingerprint(kind: Kind = "train") -> str:
-    """sha256 over the source files under sweep/ that can change the numbers of work of this kind."""
-    digest = hashlib.sha256()
-    for folder in _DECISIVE[kind]:
-        for file in sorted((_PACKAGE / folder).rglob("*.py")):
-            digest.update(file.relative_to(_PACKAGE).as_posix().encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 @cache

@@ -88,7 +88,7 @@ _CIRCUMSTANCES = (
     Column("cpu_capability", _S, "vector instructions that torch took on the CPU, and oneDNN's limit; null: older row"),
     Column("threads", _I, "CPU threads of the worker"),
     Column("error", _S, "trace of a failure"),
-    Column("code", _S, "sha256 of the source files that decide the numbers; a row of other code is stale"),
+    Column("code", _S, "sha256 of the code that decided the numbers (docs/code.md); a row of other code is stale"),
     Column("commit", _S, "git commit of the checkout, empty where there is none"),
     Column("dirty", _B, "whether the checkout had uncommitted changes"),
     Column("qsweep_version", _S, "version of this package"),

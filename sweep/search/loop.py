@@ -10,6 +10,7 @@ import optuna
 
 from launchers.plan_launcher import PlanLauncher
 from sweep.commands import execute
+from sweep.commands.todays_code import todays_code
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource, RunConfig, make_run
@@ -17,7 +18,6 @@ from sweep.config.settings import Settings
 from sweep.plan.cost import processor_of
 from sweep.plan.plan import Plan, make_plan
 from sweep.results.paths import ResultsDir, SweepDir
-from sweep.results.provenance import code_fingerprint
 from sweep.results.rows import FINAL, rows_store, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
 from sweep.search.pruning import Pruning, recorded_curves
@@ -121,8 +121,9 @@ class _Search:
         problem = self._problem
         points = ((run, problem.sources[run.dataset]) for run in runs)
         settings, known = problem.settings, list(rows.values())
+        code = todays_code("train", problem.results_dir, known).of
         on = (self._processor, settings.processes_per_run)
-        return make_plan(settings.study, points, problem.facts, known, code_fingerprint(), *on)
+        return make_plan(settings.study, points, problem.facts, known, code, *on)
 
     def _asked_plan(self, recorded: Recorded, rows: Rows) -> Plan:
         """The runs that were asked and have, or are to have, a row: none is missing where a run was pruned."""

@@ -8,7 +8,7 @@ import pandas as pd
 
 from sweep.config.checks import ConfigError
 from sweep.config.distorting import CORRUPTIONS
-from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, is_full
+from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, is_full, most_codes
 from sweep.tables.pairs import change_columns, interval, pairs, standard_error
 
 IMAGES = ("corruption_source", "corruption_constants")
@@ -107,7 +107,7 @@ def _counts(group: pd.DataFrame) -> dict[str, Any]:
         "missing": len(group) - len(evaluated) - sum(ended_otherwise.values()),
         **ended_otherwise,
         "at_chance": int((evaluated["at_chance"] == True).sum()),  # noqa: E712  # null where nothing is known
-        "codes": evaluated["distort_code"].nunique(),
+        "codes": most_codes(evaluated, "distort_code"),
         "run_ids": evaluated["run_id"].tolist(),
     }
 

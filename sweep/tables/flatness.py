@@ -8,7 +8,7 @@ import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.measuring import BOUNDS, FORMS, MEASURE_FIELDS, SCALE_OF
-from sweep.tables.generalization import AVERAGED, PRECISION, SETTING
+from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, most_codes
 from sweep.tables.pairs import interval, pairs, standard_error
 
 NORMS = ("l2_norm", "distance")
@@ -92,7 +92,7 @@ def _counts(group: pd.DataFrame, form: str) -> dict[str, Any]:
         "missing": len(group) - len(measured) - sum(ended_otherwise.values()),
         **ended_otherwise,
         "threshold_missed": int((measured[f"{form}_threshold_missed"] == True).sum()),  # noqa: E712
-        "codes": measured["measure_code"].nunique(),
+        "codes": most_codes(measured, "measure_code"),
         "run_ids": measured["run_id"].tolist(),
     }
 

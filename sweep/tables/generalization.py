@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
+from sweep.config.chosen import KINDS
 from sweep.config.run import PRECISION_FIELDS, RUN_FIELDS
 from sweep.tables.pairs import interval, pairs, standard_error
 
@@ -42,6 +43,16 @@ def is_full(group: pd.DataFrame) -> "pd.Series[bool]":
     return (group["bits"] == FULL_PRECISION) & (group["act_bits"] == FULL_PRECISION)
 
 
+# Rows that are alike in these have one code, unless it was edited between them.
+_OF_ONE_CODE = (*(kind.key for kind in KINDS), "dataset", "teacher", "initial_weights", "engine")
+
+
+def most_codes(rows: pd.DataFrame, column: str = "code") -> int:
+    """The most versions of code by which rows with the same parts were made."""
+    names = [name for name in _OF_ONE_CODE if name in rows]
+    return int(rows.groupby(names, dropna=False)[column].nunique().max()) if len(rows) else 0
+
+
 def finished_runs(group: pd.DataFrame) -> pd.DataFrame:
     return group[group["status"] == "finished"]
 
@@ -55,7 +66,7 @@ def counts_of(group: pd.DataFrame) -> dict[str, Any]:
         "failed": int((status == "failed").sum()),
         "diverged": int((status == "diverged").sum()),
         "at_chance": int((finished["at_chance"] == True).sum()),  # noqa: E712  # null where nothing is known
-        "codes": finished["code"].nunique(),
+        "codes": most_codes(finished),
         "run_ids": finished["run_id"].tolist(),
     }
 

@@ -1,14 +1,14 @@
 """One interface to both engines."""
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 import torch
 
+from sweep.config.engines import ENGINES
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData
 from sweep.data.interface import TrainingData
-from sweep.training.array.engine import train_array
-from sweep.training.plain import train
 from sweep.training.progress import Interrupted, TrainOptions
 from sweep.training.result import TrainingResult
 
@@ -25,12 +25,13 @@ def train_runs(
 
     Yields (index into `runs`, result) as runs end; in place of the result None for a run that was asked to stop.
     """
+    module = import_module(ENGINES[engine])
     if engine == "array":
         assert isinstance(data, ImageData)  # `can_join_array` says no to other runs
-        yield from train_array(runs, data, device, options, kernels)
+        yield from module.train_array(runs, data, device, options, kernels)
         return
     for index, (run, option) in enumerate(zip(runs, options, strict=True)):
         try:
-            yield index, train(run, data, device, option)
+            yield index, module.train(run, data, device, option)
         except Interrupted:
             yield index, None

@@ -19,13 +19,13 @@ def job_id() -> str:
 
 def committed_status(task: Task, results_dir: Path) -> str | None:
     """Of a task that a worker finished just before it was killed: finished or diverged."""
-    store, code = rows.STORES[task.work.kind](results_dir), provenance.code_fingerprint(task.work.kind)
+    store = rows.STORES[task.work.kind](results_dir)
     shard = store.shard(task.task_id)
     table = store.read_shard(shard) if shard.exists() else None
     if not table:
         return None
     row = table.to_pylist()[0]
-    done = row["status"] in rows.FINAL and row["code"] == code
+    done = row["status"] in rows.FINAL and row["code"] == task.code
     return row["status"] if done else None
 
 
@@ -56,7 +56,7 @@ def _columns(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str,
     return {
         **KINDS_OF_WORK[task.work.kind].columns(task, pack.settings),
         **provenance.versions(),
-        "code": provenance.code_fingerprint(task.work.kind),
+        "code": task.code,
         "attempt": task.attempt,
         "device": pack.settings.device,
         "threads": pack.settings.threads,

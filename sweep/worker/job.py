@@ -18,6 +18,7 @@ from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, Journa
 from sweep.worker import node as slurm_node
 from sweep.worker.commit import commit, commit_failure, committed_status, job_id
 from sweep.worker.environment import extend_search_path
+from sweep.worker.imported_code import with_own_code
 from sweep.worker.kinds import KINDS_OF_WORK
 from sweep.worker.stops import PruneRequest, StopRequest
 from sweep.worker.work import Outcome, Stop
@@ -49,6 +50,7 @@ class _Worker:
 
     def __init__(self, pack: Pack) -> None:
         self.pack = pack
+        self._tasks = with_own_code(pack.tasks)
         self.journal = pack.journal
         before = JournalReader(self.journal).new_events()
         self.ended = {event["task_id"]: event["event"] for event in before if event["event"] in ENDS}
@@ -60,7 +62,7 @@ class _Worker:
         return all(self.ended.get(task.task_id) in ENDS for task in self.pack.tasks)
 
     def work(self) -> None:
-        left = [task for task in self.pack.tasks if task.task_id not in self.ended]
+        left = [task for task in self._tasks if task.task_id not in self.ended]
         if not left:
             return
         for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):

@@ -18,6 +18,7 @@ from sweep.training.ranks import DistributedRanks
 from sweep.training.result import TrainingResult
 from sweep.worker.environment import extend_search_path
 from sweep.worker.images import training_data
+from sweep.worker.imported_code import with_own_code
 from sweep.worker.processes import ERROR, RESULT, STOP, TASK
 from sweep.worker.stops import StopRequest
 from sweep.worker.train import options_of
@@ -33,10 +34,18 @@ def main(folder: Path) -> None:
         return (folder / STOP).exists() or worker_is_gone()
 
     try:
+        _check_code(task)
         _train(task, pack, stop, folder)
     except Exception:
         (folder / f"{ERROR}{os.environ['RANK']}").write_text(traceback.format_exc())
         raise
+
+
+def _check_code(task: Task) -> None:
+    """Raises RuntimeError where this process imports other code than the worker, whose row says what it is."""
+    (own,) = with_own_code([task])
+    if own.code != task.code:
+        raise RuntimeError("the code was edited while the processes of a run started: give the same command again")
 
 
 def _train(task: Task, pack: Pack, stop: Callable[[], bool], folder: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task, engine_of
-from sweep.results import provenance, rows
+from sweep.results import rows
 from sweep.results.journal import EPOCH, record
 from sweep.results.paths import ResultsDir
 from sweep.results.schema import ROWS
@@ -80,7 +80,7 @@ def options_of(task: Task, pack: Pack, stop: Stop, ranks: "Ranks | None" = None)
 
     settings = pack.settings
     return TrainOptions(
-        code=provenance.code_fingerprint(),
+        code=task.code,
         checkpoint=pack.results.checkpoint(task.run_id),
         checkpoint_seconds=settings.checkpoint_seconds,
         weights=pack.results.weights(task.run_id) if settings.keep_weights else None,

@@ -29,6 +29,7 @@ from sweep.status import describe as describe_status
 from tests.commands.test_run import SMALL, run, wait_for, worker_pids
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
+from tests.todays_code import today
 
 FAST = [
     "measure.noise_samples=2", "measure.restarts=1", "measure.ascent_steps=2", "measure.ascent_images=50",
@@ -231,10 +232,10 @@ def test_runs_without_weights_are_named(trained: Path, capsys: pytest.CaptureFix
     )
     facts = describe_all([DIGITS])
     without = next(run for run, _ in points if run.bits == 4)
-    plan = make_measure_plan(points, [MeasureConfig()], facts, [], "today", "cpu")
+    plan = make_measure_plan(points, [MeasureConfig()], facts, [], today, "cpu")
     assert {p.run.bits for p in with_kept_weights(plan, settings).runs} == {2, 32}
     assert f"left out: 1 run ({without.run_id[:12]}) kept no weights in" in capsys.readouterr().out
-    plan = make_measure_plan([(without, DIGITS)], [MeasureConfig()], facts, [], "today", "cpu")
+    plan = make_measure_plan([(without, DIGITS)], [MeasureConfig()], facts, [], today, "cpu")
     with pytest.raises(ConfigError, match=r"kept no weights in .*: train with keep_weights=true"):
         with_kept_weights(plan, settings)
 
@@ -276,6 +277,6 @@ def test_cost_by_operations_and_by_stored_measurements() -> None:
     row["seconds"] = 2 * operations_s(config, facts["digits"], run, "cpu")
     alone = operations_s(more, facts["digits"], run, "cpu")
     for seen, cost in (([], ("operations", alone)), ([Measured(run, config, row)], ("rows", 2 * alone))):
-        (planned,) = make_measure_plan([(run, DIGITS)], [more], facts, seen, "", "cpu").runs
+        (planned,) = make_measure_plan([(run, DIGITS)], [more], facts, seen, today, "cpu").runs
         assert (planned.cost_from, planned.expected_s) == (cost[0], pytest.approx(cost[1]))
     assert 2 * alone > row["seconds"]

@@ -42,7 +42,8 @@ from sweep.commands import sweeper
 def keep(points, facts, settings, launcher):
     from sweep.plan.plan import make_plan
     from pathlib import Path
-    make_plan("", points, facts, [], "", "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
+    from tests.todays_code import today
+    make_plan("", points, facts, [], today, "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
 sweeper.execute = keep
 sys.argv = ["sweep.run", *{list(arguments)!r}, "hydra/launcher=local"]
 run.main()

@@ -11,11 +11,12 @@ from sweep.plan.plan import PlannedRun
 from sweep.training.array.memory import predicted_bytes
 from sweep.worker import arrays
 from tests.conftest import DIGITS, tiny_run
+from tests.todays_code import TODAY
 
 
 def tasks(costs_s: list[float]) -> list[Task]:
     planned = [
-        PlannedRun(run, run.run_id, DIGITS, "new", cost, "rows")
+        PlannedRun(run, run.run_id, DIGITS, "new", cost, "rows", TODAY)
         for cost, run in ((cost, tiny_run(seed=seed)) for seed, cost in enumerate(costs_s))
     ]
     return make_tasks(planned, {})
@@ -39,7 +40,7 @@ def test_pack_sizes_by_hand() -> None:
 
 def test_attempts_and_stale_rows_are_known_to_the_worker() -> None:
     run = tiny_run()
-    new = PlannedRun(run, run.run_id, DIGITS, "failed", 1.0, "rows")
+    new = PlannedRun(run, run.run_id, DIGITS, "failed", 1.0, "rows", TODAY)
     (task,) = make_tasks([new], {run.run_id: 2})
     assert (task.attempt, task.has_row) == (3, False)
     (task,) = make_tasks([dataclasses.replace(new, state="stale")], {})
@@ -51,7 +52,7 @@ def grid_tasks(expected_s: float) -> list[Task]:
     runs = [
         tiny_run(bits=bits, depth=depth, seed=seed) for bits in (2, 4, 8, 32) for depth in (2, 3) for seed in range(6)
     ]
-    return make_tasks([PlannedRun(run, run.run_id, DIGITS, "new", expected_s, "rows") for run in runs], {})
+    return make_tasks([PlannedRun(run, run.run_id, DIGITS, "new", expected_s, "rows", TODAY) for run in runs], {})
 
 
 @pytest.mark.parametrize(

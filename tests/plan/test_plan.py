@@ -14,17 +14,18 @@ from sweep.config.run import RUN_FIELDS
 from sweep.plan.plan import Plan, make_plan, summarize
 from tests.conftest import DIGITS, tiny_run
 from tests.plan.test_cost import row
+from tests.todays_code import TODAY, today
 
 FACTS = {"digits": DataFacts(train_size=1442, test_size=355, channels=1, height=8, width=8, classes=10)}
 
 
 def plan_of(*runs: object, rows: list[dict[str, object]] | None = None) -> Plan:
-    return make_plan("study", [(run, DIGITS) for run in runs], FACTS, rows or [], "today", "cpu")  # type: ignore[misc]
+    return make_plan("study", [(run, DIGITS) for run in runs], FACTS, rows or [], today, "cpu")  # type: ignore[misc]
 
 
 def stored(seed: int, **changes: object) -> dict[str, object]:
     run = tiny_run(seed=seed)
-    return row(run, 1.0) | {"run_id": run.run_id, "code": "today"} | changes
+    return row(run, 1.0) | {"run_id": run.run_id, "code": TODAY.fingerprint} | changes
 
 
 ROWS = [stored(1), stored(2, status="diverged"), stored(3, status="failed"), stored(4, code="old")]
@@ -47,8 +48,8 @@ def test_duplicate_points_run_once() -> None:
 def test_runs_that_cannot_join_an_array_cost_what_the_plain_engine_takes() -> None:
     runs = (tiny_run(), tiny_run(act_bits=8))
     points = [(run, DIGITS) for run in runs]
-    in_arrays = make_plan("s", points, FACTS, [], "today", "cpu array").runs
-    alone = make_plan("s", points, FACTS, [], "today", "cpu").runs
+    in_arrays = make_plan("s", points, FACTS, [], today, "cpu array").runs
+    alone = make_plan("s", points, FACTS, [], today, "cpu").runs
     assert in_arrays[0].expected_s != alone[0].expected_s
     assert in_arrays[1].expected_s == alone[1].expected_s
 
@@ -62,7 +63,7 @@ def test_the_file_has_everything(tmp_path: Path) -> None:
     plan = plan_of(*(tiny_run(seed=seed) for seed in range(5)), rows=ROWS)
     plan.write(tmp_path / "plan.parquet")
     table = pd.read_parquet(tmp_path / "plan.parquet")
-    assert list(table.columns) == ["task_id", "run_id", "state", "expected_s", "cost_from", *RUN_FIELDS]
+    assert list(table.columns) == ["task_id", "run_id", "state", "expected_s", "cost_from", "code", *RUN_FIELDS]
     assert table["run_id"].tolist() == [p.run_id for p in plan.runs]
     assert table["state"].tolist() == ["new", "done", "done", "failed", "stale"]
     assert (table["expected_s"] > 0).all() and set(table["cost_from"]) == {"rows"}
@@ -111,7 +112,7 @@ def test_images_that_a_network_cannot_take(model: str, message: str) -> None:
 
 def test_what_cannot_join_an_array_is_planned_at_the_plain_engines_cost() -> None:
     points = [(tiny_run(model="resnet20"), DIGITS)]
-    plans = [make_plan("study", points, FACTS, [], "today", kind) for kind in ("cuda", "cuda array")]
+    plans = [make_plan("study", points, FACTS, [], today, kind) for kind in ("cuda", "cuda array")]
     assert plans[0].runs == plans[1].runs
 
 
@@ -132,19 +133,19 @@ def test_what_cannot_join_an_array_is_planned_at_the_plain_engines_cost() -> Non
 )
 def test_what_several_processes_cannot_train(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make_plan("study", [(tiny_run(**changes), DIGITS)], FACTS, [], "today", "cpu", processes=4)
+        make_plan("study", [(tiny_run(**changes), DIGITS)], FACTS, [], today, "cpu", processes=4)
 
 
 def test_decoded_batches_have_one_new_crop_per_image() -> None:
     facts = {"digits": dataclasses.replace(FACTS["digits"], has_files=True)}
     run = tiny_run(augmentation="file_crop_flip", crops=2, epochs=5)
     with pytest.raises(ConfigError, match=r"augmentation=file_crop_flip with crops=2, crop_pool=0, teacher=none"):
-        make_plan("study", [(run, DIGITS)], facts, [], "today", "cpu")
+        make_plan("study", [(run, DIGITS)], facts, [], today, "cpu")
 
 
 def test_several_processes_are_planned_to_be_as_many_times_as_fast() -> None:
     points = [(tiny_run(), DIGITS)]
-    alone, together = (make_plan("s", points, FACTS, [], "today", "cpu", n).runs[0].expected_s for n in (1, 4))
+    alone, together = (make_plan("s", points, FACTS, [], today, "cpu", n).runs[0].expected_s for n in (1, 4))
     assert together == alone / 4
 
 

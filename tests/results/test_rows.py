@@ -17,6 +17,7 @@ from sweep.results.rows import Store, curves_store, rows_store, run_of_row, stor
 from sweep.results.select import planned_and_stored
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import START, row_of
+from tests.todays_code import today
 
 RUNS = [tiny_run(seed=seed) for seed in range(4)]
 
@@ -154,7 +155,7 @@ def test_a_plan_of_an_earlier_version_reads_as_today_s(store: Store) -> None:
     path = store.results_dir / "sweeps" / "s" / "plan.parquet"
     path.parent.mkdir(parents=True)
     facts = {"digits": DataFacts(1442, 355, 1, 8, 8, 10)}
-    make_plan("s", [(tiny_run(seed=9), DIGITS)], facts, [], "today", "cpu").write(path)
+    make_plan("s", [(tiny_run(seed=9), DIGITS)], facts, [], today, "cpu").write(path)
     without_later_columns(path)
     runs = planned_and_stored(store.results_dir)
     assert len(runs) == 1 + len(RUNS)

@@ -20,6 +20,7 @@ from sweep.tables.generalization import generalization_table
 from sweep.tables.published import add_published, published_table_1
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
+from tests.todays_code import today
 
 FACTS = {"digits": DataFacts(1442, 355, 1, 8, 8, 10), "cifar10": DataFacts(50_000, 10_000, 3, 32, 32, 10)}
 FACTS |= {"cifar100": DataFacts(50_000, 10_000, 3, 32, 32, 100)}
@@ -27,7 +28,7 @@ FACTS |= {"cifar100": DataFacts(50_000, 10_000, 3, 32, 32, 100)}
 
 def store_sweep(results_dir: Path, runs: dict[RunConfig, dict[str, object] | None], study: str = "study") -> None:
     """A planned sweep whose runs have these rows, or none."""
-    plan = make_plan(study, [(run, DIGITS) for run in runs], FACTS, [], "today", "cpu")
+    plan = make_plan(study, [(run, DIGITS) for run in runs], FACTS, [], today, "cpu")
     folder = results_dir / "sweeps" / plan.sweep_id
     folder.mkdir(parents=True)
     plan.write(folder / "plan.parquet")
@@ -214,7 +215,7 @@ def test_csv_and_parquet_are_exact(results: Path, tmp_path: Path, monkeypatch: p
 def test_one_sweep_of_several(results: Path) -> None:
     other = {tiny_run(bits=32, seed=9): losses(0.0, 9.0)}
     store_sweep(results, other)  # type: ignore[arg-type]
-    sweep = make_plan("study", [(run, DIGITS) for run in other], FACTS, [], "today", "cpu").sweep_id
+    sweep = make_plan("study", [(run, DIGITS) for run in other], FACTS, [], today, "cpu").sweep_id
     assert len(planned_and_stored(results)) == 10
     assert planned_and_stored(results, sweep)["gap"].tolist() == [9.0]
 

@@ -28,7 +28,7 @@ def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
     changes: dict[str, object], engine: str, tmp_path: Path
 ) -> None:
     run = tiny_run(epochs=1, **changes)
-    task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0)
+    task = Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0, entries=frozenset(), code="")
     settings = Settings(engine="array", device="cpu", results_dir=str(tmp_path))
     pack = Pack("pack", (task,), str(tmp_path), settings, launcher_pid=0)
     (outcome,) = Training().work_on([task], pack, [lambda: False])
@@ -50,7 +50,10 @@ def signals_as_before() -> Iterator[None]:
 def pack_of(seeds: int, tmp_path: Path, engine: str = "plain", pack_id: str = "pack") -> Pack:
     """Runs of one architecture that differ in their seeds."""
     runs = [tiny_run(epochs=1, seed=seed) for seed in range(seeds)]
-    tasks = tuple(Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0) for run in runs)
+    tasks = tuple(
+        Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0, entries=frozenset(), code="")
+        for run in runs
+    )
     settings = Settings(engine=engine, device="cpu", results_dir=str(tmp_path))  # type: ignore[arg-type]
     return Pack(pack_id, tasks, str(tmp_path), settings, launcher_pid=0)
 

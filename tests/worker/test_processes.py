@@ -21,6 +21,7 @@ from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
 from sweep.worker.processes import train_in_processes
 from tests.conftest import DIGITS, tiny_run
+from tests.todays_code import TODAY
 from tests.training.rows import row_of
 
 # Three images of the last batch make parts of one and two. Without the noise, sums of integers would meet the means of
@@ -33,7 +34,9 @@ COMPARED = ("train_loss", "test_loss", "train_acc", "test_acc", "gap")
 
 
 def pack_of(run: RunConfig, results_dir: Path, source: DataSource = DIGITS) -> tuple[Task, Pack]:
-    task = Task(run, run.run_id, source, attempt=1, has_row=False, expected_s=1)
+    task = Task(
+        run, run.run_id, source, attempt=1, has_row=False, expected_s=1, entries=frozenset(), code=TODAY.fingerprint
+    )
     settings = Settings(results_dir=str(results_dir), device="cpu", processes_per_run=2, checkpoint_seconds=1e-6)
     return task, Pack("p", (task,), str(results_dir / "sweep"), settings, os.getpid())
 

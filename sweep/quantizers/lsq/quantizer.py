@@ -73,6 +73,10 @@ class LSQ(Quantizer):
         step_size: Tensor = 2 * weight.abs().mean() / self.qmax**0.5
         return step_size
 
+    def codes(self, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """As `lsq_codes`, of `weight` at the step size."""
+        return lsq_codes(weight, self.step_size, self.qmin, self.qmax)
+
     def forward(self, weight: Tensor) -> Tensor:
         return fake_quantize(weight, self.step_size, self.qmin, self.qmax, self.grad_scale)
 

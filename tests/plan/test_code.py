@@ -1,0 +1,297 @@
+"""Which edits make which rows stale: every module of a copy of the sources is changed in turn."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sweep import PROJECT
+from sweep.config.distorting import Distortion
+from sweep.config.engines import ENGINES
+from sweep.config.measuring import MeasureConfig
+from sweep.config.run import DataSource, RunConfig
+from sweep.config.work import Kind, Work
+from sweep.plan.code import AROUND, Code, TodaysCode
+from sweep.plan.packs import Task
+from sweep.plan.sources import Sources
+from tests.conftest import DIGITS, tiny_run
+
+CIFAR = DataSource("cifar10", "cifar10", "")
+TEACHER = tiny_run(model="wide_resnet", depth=10, quantizer="lsq_plus")
+STUDENT = tiny_run(quantizer="dorefa", teacher=f"run:{TEACHER.run_id}")
+SAQ_VALUES = {"quantizer": "saq", "act_bits": 4, "rule": "saq", "rho": 0.05, "saq_case": 1}
+WORK: dict[str, tuple[Kind, RunConfig, DataSource, str]] = {
+    "lsq": ("train", tiny_run(), DIGITS, "plain"),
+    "saq": ("train", tiny_run(dataset="cifar10", model="resnet20", **SAQ_VALUES), CIFAR, "plain"),
+    "float": ("train", tiny_run(bits=32, optimizer="adam", momentum=0), DIGITS, "plain"),
+    "array": ("train", tiny_run(), DIGITS, "array"),
+    "taught": ("train", STUDENT, DIGITS, "plain"),
+    "measure": ("measure", tiny_run(), DIGITS, "plain"),
+    "distort": ("distort", tiny_run(), DIGITS, "plain"),
+}
+ALL = frozenset(WORK)
+ON_DIGITS = ALL - {"saq"}
+PLAIN = ALL - {"array"}
+OF_LSQ = frozenset({"lsq", "array", "measure", "distort"})
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PROJECT).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = [path for package in ("sweep", "launchers") for path in sorted((PROJECT / package).rglob("*.py"))]
+TEXTS = {module_of(path): path.read_text() for path in FILES}
+
+
+def codes(texts: Mapping[str, str]) -> dict[str, Code]:
+    """The code of each piece of `WORK` where modules have these texts."""
+    sources = Sources(texts.get)
+    return {
+        name: TodaysCode(kind, lambda student: TEACHER, sources=sources).of(run, source, engine)
+        for name, (kind, run, source, engine) in WORK.items()
+    }
+
+
+TODAY = {name: code.fingerprint for name, code in codes(TEXTS).items()}
+
+
+def stale(texts: Mapping[str, str]) -> frozenset[str]:
+    """The work whose rows are not of the code in `texts`."""
+    return frozenset(name for name, code in codes(texts).items() if code.fingerprint != TODAY[name])
+
+
+PARTS = ("data", "models", "quantizers", "training.optimizers", "training.schedules", "training.updates")
+# What an edit hits: the first entry that names the module, or a package that it lies in, says. Parts hit what uses
+# them. What no entry names hits nothing.
+HITS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("sweep.quantizers.lsq.quantizer", OF_LSQ | {"taught"}),
+    ("sweep.quantizers.lsq", OF_LSQ | {"taught", "saq"}),  # declares a hyperparameter that others read too
+    ("sweep.quantizers.saq", frozenset({"saq"})),
+    ("sweep.quantizers.dorefa", frozenset({"taught"})),
+    ("sweep.quantizers.lsq_plus", frozenset({"taught"})),
+    ("sweep.quantizers.straight_through", frozenset({"saq", "taught"})),
+    ("sweep.quantizers.noise", frozenset({"saq"})),
+    *((f"sweep.quantizers.{name}", PLAIN) for name in ("bins", "calibration")),
+    *(
+        (f"sweep.quantizers.{name}", frozenset())
+        for name in ("diffq", "dorefa_pact", "noise_tempering", "pact", "vvtq")
+    ),
+    *((f"sweep.quantizers.{name}", ALL) for name in ("base", "parameters", "placement")),
+    ("sweep.models.nin", ON_DIGITS),
+    ("sweep.models.cifar_resnet", frozenset({"saq"})),
+    ("sweep.models.wide_resnet", frozenset({"taught"})),
+    ("sweep.models.convolution", ALL),
+    ("sweep.data.digits", ON_DIGITS),
+    ("sweep.data.cifar", frozenset({"saq"})),
+    ("sweep.data.vision", frozenset({"saq", "taught"})),
+    *((f"sweep.data.{name}", frozenset({"distort"})) for name in ("cache", "image_folder", "square")),
+    *((f"sweep.data.{name}", ALL) for name in ("arrays", "crops", "device", "files", "interface", "order", "resized")),
+    ("sweep.data.streamed", ALL),
+    ("sweep.training.optimizers.sgd", ALL - {"float"}),
+    ("sweep.training.optimizers.adam", frozenset({"float"})),
+    ("sweep.training.schedules.steps", ALL),
+    ("sweep.training.updates.plain", ALL - {"saq"}),
+    ("sweep.training.updates.sam.rule", frozenset()),
+    *((f"sweep.training.updates.{name}", frozenset({"saq"})) for name in ("saq", "sam")),
+    ("sweep.training.updates.base", ALL),
+    *((f"sweep.training.updates.{name}", frozenset({"saq"})) for name in ("efficient", "passes", "perturbation")),
+    ("sweep.training.updates.sharpness", frozenset({"saq"})),
+    ("sweep.training.array", frozenset({"array"})),
+    *((f"sweep.training.{name}", PLAIN) for name in ("clock", "objectives", "plain")),
+    ("sweep.training.weights", frozenset({"measure", "distort"})),
+    *((f"sweep.{room}", frozenset()) for room in PARTS),
+    ("sweep.training", ALL),
+    ("sweep.measures", frozenset({"measure"})),
+    ("sweep.config.measuring", frozenset({"measure"})),
+    ("sweep.worker.measure", frozenset({"measure"})),
+    ("sweep.distortions", frozenset({"distort"})),
+    ("sweep.config.distorting", frozenset({"distort"})),
+    ("sweep.worker.distort", frozenset({"distort"})),
+    ("sweep.worker.weight_files", frozenset({"taught"})),
+    *((f"sweep.worker.{name}", ALL) for name in ("train", "images")),
+    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts", "kinds")),
+    *((f"sweep.config.{name}", ALL) for name in ("networks", "outside", "parts", "run", "transfer")),
+)
+# Packages of which only the folder's own module is run by work that uses what lies in others of them.
+PACKAGES = ("sweep", "sweep.config", "sweep.worker", *(f"sweep.{room}" for room in PARTS))
+
+
+def hit_by(module: str) -> frozenset[str]:
+    if module in PACKAGES:
+        return ALL
+    named = (hits for name, hits in HITS if module == name or module.startswith(f"{name}."))
+    return next(named, frozenset())
+
+
+@pytest.mark.parametrize("module", sorted(TEXTS))
+def test_an_edit_makes_stale_what_uses_it_and_nothing_else(module: str) -> None:
+    assert stale({**TEXTS, module: f"{TEXTS[module]}\nEDITED = 1\n"}) == hit_by(module)
+
+
+def test_what_is_around_the_numbers_hits_nothing() -> None:
+    assert not any(hit_by(module) for module in TEXTS if module.startswith(AROUND) and module not in WORKERS)
+
+
+WORKERS = (
+    "sweep.worker",
+    *(f"sweep.worker.{name}" for name in ("train", "measure", "distort", "weight_files", "images")),
+)
+
+
+def without_docstrings(text: str) -> str:
+    """Laid out anew, without comments and docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[0] = ast.Expr(ast.Constant("Another docstring."))
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def test_comments_docstrings_and_layout_make_nothing_stale() -> None:
+    edited = {module: f"# A comment.\n{without_docstrings(text)}\n\n\n" for module, text in TEXTS.items()}
+    assert all(edited[module] != TEXTS[module] for module in TEXTS)
+    assert stale(edited) == frozenset()
+
+
+def test_a_new_version_makes_nothing_stale() -> None:
+    assert stale({**TEXTS, "sweep": TEXTS["sweep"].replace('__version__ = "0', '__version__ = "9')}) == frozenset()
+
+
+@pytest.mark.parametrize("kind", [*PARTS, "measures"])
+def test_a_new_module_beside_others_makes_nothing_stale(kind: str) -> None:
+    assert stale({**TEXTS, f"sweep.{kind}.another": "import torch\n"}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("x = 1", "x = 1.0"),
+        ("x = None", "x = ()"),
+        ("x = [1]", "x = []"),
+        ("f(a, b=1)", "f(a, c=1)"),
+        ("def f(x): return x", "def f(x=1): return x"),
+        ("def f():\n    return 'a'", "def f():\n    return 'b'"),
+        ("a - b", "b - a"),
+        ("if a:\n    b\nc", "if a:\n    b\n    c"),
+        ("x: int = 1", "x: int = 2"),
+        ("class A(B): pass", "class A(C): pass"),
+        ("@a\ndef f(): pass", "@b\ndef f(): pass"),
+        ("try:\n    a\nexcept E: b", "try:\n    a\nexcept F: b"),
+    ],
+)
+def test_what_computes_something_else_has_another_fingerprint(before: str, after: str) -> None:
+    old, new = (Sources({"m": text}.get).fingerprint(["m"]) for text in (before, after))
+    assert old != new
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("def f(x): return x", "def f(x: int) -> int:\n    'A docstring.'\n    return x  # why"),
+        ("x = 1", "if TYPE_CHECKING:\n    from a import B\nx = 1"),
+        ("x = 1", "x = (\n    1\n)"),
+        ("x = 1", "__all__ = ['x']\nx = 0x1"),
+    ],
+)
+def test_what_computes_the_same_has_the_same_fingerprint(before: str, after: str) -> None:
+    old, new = (Sources({"m": text}.get).fingerprint(["m"]) for text in (before, after))
+    assert old == new
+
+
+def closure(texts: dict[str, str], *entries: str, outside: tuple[str, ...] = ()) -> set[str]:
+    return set(Sources(texts.get).closure(entries, outside))
+
+
+def test_imports_are_followed_wherever_they_stand() -> None:
+    """With the packages around a module, whose code its import runs, and no further than this distribution."""
+    texts = {
+        "p": "", "p.a": "def f():\n    from p.q import b", "p.q": "import p.c", "p.q.b": "import torch",
+        "p.c": "import_module('p.d')", "p.d": "from . import e", "p.e": "from .q.r import X", "p.q.r": "",
+        "p.other": "", "torch": "",
+    }  # fmt: skip
+    assert closure(texts, "p.a") == {"p", "p.a", "p.q", "p.q.b", "p.c", "p.d", "p.e", "p.q.r"}
+    assert closure(texts, "p.a", outside=("p.c",)) == {"p", "p.a", "p.q", "p.q.b"}
+    assert closure(texts, "p.c", "p.a", outside=("p.c", "p.d")) == {"p", "p.a", "p.q", "p.q.b", "p.c"}
+
+
+def test_what_only_type_checkers_see_is_not_followed() -> None:
+    assert closure({"p": "", "p.a": "if TYPE_CHECKING:\n    import p.b", "p.b": ""}, "p.a") == {"p", "p.a"}
+
+
+def test_an_entry_without_code_is_named() -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"p\.gone: no such module, and its code decides numbers"):
+        closure({"p": ""}, "p.gone")
+
+
+# --- the shown faults -------------------------------------------------------------------------------------
+
+
+def test_other_evaluated_epochs_are_other_code() -> None:
+    module = "sweep.config.run"
+    edited = TEXTS[module].replace("sorted({*early, *late, run.epochs})", "sorted({*early, run.epochs})")
+    assert edited != TEXTS[module]
+    assert stale({**TEXTS, module: edited}) == ALL
+
+
+OPTIONS = {"sweep.config.work", "sweep.config.measuring", "sweep.config.distorting"}  # types of tasks of other kinds
+DESCRIPTIONS = {module for module, text in TEXTS.items() if re.search(r"^PARTS? = ", text, re.MULTILINE)}
+WORKER = """
+import json, sys
+from pathlib import Path
+from sweep.config.settings import Settings
+from sweep.plan.packs import Pack
+from sweep.worker.job import run_pack
+from tests.plan.test_code import tasks_of
+results_dir, engine = Path(sys.argv[1]), sys.argv[2]
+settings = Settings(str(results_dir), device="cpu", engine=engine, keep_weights=True)
+for number, task in enumerate(tasks_of(sys.argv[3], results_dir)):
+    run_pack(Pack(f"pack-{number}", (task,), str(results_dir / "sweep"), settings, 0))
+print(json.dumps([name for name in sys.modules if name.startswith("sweep.")]))
+"""
+
+
+@pytest.mark.parametrize("name", ["lsq", "saq", "array", "taught", "measure", "distort"])
+def test_what_a_worker_imported_is_its_code_or_around_it(name: str, tmp_path: Path) -> None:
+    """Of a real process, so that no module that decides a number can be forgotten."""
+    command = [sys.executable, "-c", WORKER, str(tmp_path), WORK[name][3], name]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    assert ENGINES[WORK[name][3]] in imported
+    kind, run, _, engine = WORK[name]
+    code = TodaysCode(kind, lambda student: TEACHER, sources=Sources(TEXTS.get)).of(run, DIGITS, engine)
+    assert {each for each in imported - code.modules if not each.startswith(AROUND)} <= OPTIONS | DESCRIPTIONS
+
+
+def tasks_of(name: str, results_dir: Path) -> list[Task]:
+    """What is done for a piece of `WORK`, on digits, the training that it needs first."""
+    kind, run, _, engine = WORK[name]
+    run = replace(run, dataset="digits")
+    first = {"taught": [TEACHER], "measure": [run], "distort": [run]}.get(name, [])
+    work = {"measure": Work("measure", QUICK), "distort": Work("distort", FOG)}.get(name, Work("train"))
+    if kind == "distort":
+        from sweep.distortions.images import images_for
+
+        images_for(DIGITS, run).prepare([FOG], results_dir / "cache", 1, lambda made: None)
+    code = {each: TodaysCode(each, lambda student: TEACHER) for each in ("train", kind)}
+    plan = [(each, Work("train")) for each in first] + [(run, work)]
+    return [
+        Task(each, each.run_id, DIGITS, 1, False, 1.0, code[does.kind].of(each, DIGITS, engine).entries, "", does)
+        for each, does in plan
+    ]
+
+
+QUICK = MeasureConfig(search_steps=1, noise_samples=1, restarts=1, ascent_steps=1, hessian_iterations=1)
+FOG = Distortion("fog", 1)
