@@ -4,26 +4,28 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import OmegaConf
+from omegaconf import MISSING, OmegaConf
 
 from sweep import PROJECT
 from sweep.config.chosen import KINDS
 from sweep.config.datasets import DataSet
-from sweep.config.grid import GROUPS
+from sweep.config.grid import AXES, GROUPS
 from sweep.config.parts import REQUIRED, Part, parts_of
 from sweep.config.run import HYPERPARAMETERS
 
 CONF = PROJECT / "conf"
-IN_GROUPS: tuple[type[Part], ...] = (*KINDS, DataSet)
+_ALL_KINDS: tuple[type[Part], ...] = (*KINDS, DataSet)
+CHOSEN_BY_GROUP = tuple(kind for kind in _ALL_KINDS if kind.key in GROUPS)
 
 
 def register_defaults() -> None:
     """Makes conf/sweep.yaml complete: `neutral`, and in the config groups all parts that are known here."""
     store = ConfigStore.instance()
-    store.store("neutral", neutral_values())
-    for kind in IN_GROUPS:
+    needed = {name: MISSING for name, own in HYPERPARAMETERS.items() if own.neutral is REQUIRED and name in AXES}
+    store.store("neutral", needed | neutral_values())
+    for kind in CHOSEN_BY_GROUP:
         for part in parts_of(kind).values():
-            if kind.key in GROUPS and not (CONF / kind.key / f"{part.name}.yaml").exists():
+            if not (CONF / kind.key / f"{part.name}.yaml").exists():
                 store.store(part.name, defaults_of(part), group=kind.key, package="_global_")
 
 

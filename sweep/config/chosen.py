@@ -1,13 +1,13 @@
 """Which parts a run is made of, and what they leave unread."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sweep.config.bits import FULL_PRECISION, quantizes_activations, quantizes_weights
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.networks import Network
-from sweep.config.parts import Hyperparameter, Part, Values, hyperparameters_of, part_of, parts_of
+from sweep.config.parts import REQUIRED, Hyperparameter, Part, Values, hyperparameters_of, part_of, parts_of
 from sweep.config.transfer import TRANSFER
 
 NO_QUANTIZER = "none"
@@ -15,13 +15,24 @@ KINDS: tuple[type[Part], ...] = (Network, Quantizer, Optimizer, Schedule, Rule) 
 OF_QUANTIZERS = hyperparameters_of(parts_of(Quantizer).values())
 ALL_PARTS: tuple[Part, ...] = (*(part for kind in KINDS for part in parts_of(kind).values()), *TRANSFER)
 OF_PARTS: Mapping[str, Hyperparameter] = hyperparameters_of(ALL_PARTS)
+_OURS = hyperparameters_of(part for part in ALL_PARTS if not part.is_from_outside)
+# Hyperparameters that only parts from outside declare, and the module of one that does.
+FROM_OUTSIDE = {own.name: part.module for part in ALL_PARTS for own in part.reads if own.name not in _OURS}
 
 
-def chosen_parts(values: Values) -> Iterator[Part]:
+def check_declarations() -> None:
+    """Raises `ConfigError` where a hyperparameter would change the ids of runs that do not read it."""
+    for name, module in FROM_OUTSIDE.items():
+        if OF_PARTS[name].in_every_id or OF_PARTS[name].neutral is REQUIRED:
+            raise ConfigError(
+                f"{name} of {module} needs a neutral value and must not be in every id: runs without {module} keep the "
+                f"ids that they have"
+            )
+
+
+def chosen_parts(values: Values) -> list[Part]:
     """Those of `values`, whose quantizer is settled; full precision has none."""
-    for kind in KINDS:
-        if values[kind.key] != NO_QUANTIZER:
-            yield part_of(kind, values[kind.key])
+    return [part_of(kind, values[kind.key]) for kind in KINDS if values[kind.key] != NO_QUANTIZER]
 
 
 def check_chosen(key: str, value: object) -> str:

@@ -55,7 +55,11 @@ class Rule(Part):
 
 @dataclass(frozen=True)
 class Optimizer(Part):
-    """Its code has `make_optimizer(groups, run, common)`, which returns a `torch.optim.Optimizer`."""
+    """Its code has `make_optimizer(groups, run, common)`, which returns a `torch.optim.Optimizer`.
+
+    `groups` are parameters as torch takes them, `common` has lr, a tensor on a GPU, and weight_decay. The schedule sets
+    the learning rate of all groups anew before every epoch.
+    """
 
     key: ClassVar = "optimizer"
     room: ClassVar = "sweep.training.optimizers"

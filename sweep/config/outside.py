@@ -11,12 +11,14 @@ import re
 import sys
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sweep.config.checks import ConfigError
 
 VARIABLE = "QSWEEP_PARTS"  # dotted names of modules, with commas between
+FOLDERS = "QSWEEP_PARTS_PATH"  # where their packages lie: workers look there last, wherever they start
 KEYS = ("quantizer", "rule", "model", "dataset", "optimizer", "lr_decay", "measure", "table", "figure")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
@@ -24,22 +26,28 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 @cache
 def named() -> tuple[str, ...]:
     """Modules that the environment or this command's arguments name; puts them into the environment of workers."""
+    folders = os.environ.get(FOLDERS, "").split(os.pathsep)
+    sys.path += [folder for folder in folders if folder and folder not in sys.path]
     given = os.environ.get(VARIABLE, "").split(",")
-    names = dict.fromkeys(name.strip() for name in (*given, *in_arguments(sys.argv[1:])) if name.strip())
+    names = tuple(dict.fromkeys(n.strip() for n in (*given, *in_arguments(sys.argv[1:])) if n.strip()))
     if names:
         os.environ[VARIABLE] = ",".join(names)
-    return tuple(names)
+        os.environ[FOLDERS] = os.pathsep.join(dict.fromkeys(f for name in names for f in _folders_of(name)))
+    return names
+
+
+def _folders_of(module: str) -> list[str]:
+    """Where the package that holds `module` was found, as paths that mean the same in every working directory."""
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    found = (spec and spec.submodule_search_locations) or []
+    return [str(Path(package).resolve().parent) for package in found]
 
 
 def in_arguments(arguments: list[str]) -> list[str]:
-    """The dotted names of modules that are values of keys which name parts, where there is such a package."""
+    """The dotted names of modules that are values of keys which name parts. A data set of the user's may have a dot."""
     pairs = (argument.lstrip("+").partition("=") for argument in arguments)
-    values = [value for key, _, value in pairs if key in KEYS]
-    return [name for value in values for name in _DOTTED.findall(value) if _is_found(name)]
-
-
-def _is_found(module: str) -> bool:
-    return importlib.util.find_spec(module.partition(".")[0]) is not None
+    named = ((key, name) for key, _, value in pairs if key in KEYS for name in _DOTTED.findall(value))
+    return [name for key, name in named if key != "dataset" or importlib.util.find_spec(name.partition(".")[0])]
 
 
 @cache

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
@@ -64,6 +64,17 @@ class Hyperparameter:
 
     def check(self, value: object) -> Any:
         """`value` in the declared type; raises `ConfigError`, which says what is allowed."""
+        try:
+            return self._remembered(value)
+        except TypeError:  # a list cannot be remembered
+            return self._check(value)
+
+    @cached_property
+    def _remembered(self) -> Callable[[Any], Any]:
+        """A grid of 100,000 runs has a few values of each."""
+        return lru_cache(maxsize=1000, typed=True)(self._check)
+
+    def _check(self, value: object) -> Any:
         if self.parse:
             return self.parse(self.name, value)
         if self.choices:
@@ -120,6 +131,11 @@ class Part:
     trains_in_arrays: bool = False  # whether the array engine knows it
     code: str = ""
     module: str = ""  # where it is declared; found out, not given
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Those are known by their dotted names."""
+        return self.name == self.module
 
     def read_with(self, values: Values) -> Iterator[Hyperparameter]:
         """Those that it reads where the others are as in `values`."""
@@ -184,21 +200,11 @@ def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
     for module in sorted({*installed, *outside.named()}):
         for part in declared_in(module):
             if isinstance(part, kind):
-                _check_leaves_ids(part)
                 yield replace(part, name=module)
             elif module in installed:
                 raise ConfigError(
                     f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
                 )
-
-
-def _check_leaves_ids(part: Part) -> None:
-    for own in part.reads:
-        if own.in_every_id or own.neutral is REQUIRED:
-            raise ConfigError(
-                f"{own.name} of {part.module} needs a neutral value and must not be in every id: runs without "
-                f"{part.module} keep the ids that they have"
-            )
 
 
 @cache

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sweep.config.bits import FULL_PRECISION, check_bits
 from sweep.config.checks import ConfigError, check_integer
 from sweep.config.chosen import (
+    KINDS,
     NO_QUANTIZER,
     OF_PARTS,
     OF_QUANTIZERS,
     check_chosen,
     check_conflicts,
+    check_declarations,
     chosen_parts,
     chosen_quantizer,
     unread,
@@ -63,6 +65,7 @@ _of_every_id = partial(_own, in_every_id=True)
 
 def _with_fields_of_parts(config: type[Class]) -> type[Class]:
     """Adds a field for every hyperparameter that a part declares; raises `ConfigError` where there is one already."""
+    check_declarations()
     for name, own in OF_PARTS.items():
         if name in config.__annotations__:
             raise ConfigError(f"{name}: a part declares it, and every run has it: read it without declaring it")
@@ -88,14 +91,14 @@ class RunConfig:
         choices=AUGMENTATIONS,
     )
     model: str = _own("network", parse=check_chosen)
+    bits: int = _own(
+        "bits per weight, 32 for full precision", parse=check_bits, differs_in_arrays=True, is_of_precision=True
+    )
     quantizer: str = _own(
         "of weights and activations; none at full precision",
         parse=check_chosen,
         differs_in_arrays=True,
         is_of_precision=True,
-    )
-    bits: int = _own(
-        "bits per weight, 32 for full precision", parse=check_bits, differs_in_arrays=True, is_of_precision=True
     )
     first_last: str = _of_every_id(
         "precision of the first and last layer: b (as the others), 8 or fp",
@@ -158,6 +161,7 @@ RUN_FIELDS = tuple(HYPERPARAMETERS)
 UNLESS = {n: own.neutral for n, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED and not own.in_every_id}
 # What members of one array may differ in.
 MEMBER_FIELDS = tuple(name for name, own in HYPERPARAMETERS.items() if own.differs_in_arrays)
+_NEUTRAL_IN_ARRAYS = tuple(pair for pair in UNLESS.items() if pair[0] not in MEMBER_FIELDS)
 # What only quantized networks can differ in.
 PRECISION_FIELDS = tuple(n for n, own in HYPERPARAMETERS.items() if own.is_of_precision or n in OF_QUANTIZERS)
 _SOMETIMES_READ = tuple(own for n, own in HYPERPARAMETERS.items() if n not in OF_PARTS and own.read_if is not always)
@@ -189,13 +193,10 @@ def evaluated_epochs(run: RunConfig) -> list[int]:
 
 def can_join_array(run: RunConfig) -> bool:
     """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
-    values = {name: getattr(run, name) for name in RUN_FIELDS}
-    changed = (name for name, neutral in UNLESS.items() if values[name] != neutral)
-    return (
-        not decodes_batches(run)
-        and all(part.trains_in_arrays for part in chosen_parts(values))
-        and all(HYPERPARAMETERS[name].differs_in_arrays for name in changed)
-    )
+    if decodes_batches(run) or any(getattr(run, name) != neutral for name, neutral in _NEUTRAL_IN_ARRAYS):
+        return False
+    parts = chosen_parts({kind.key: getattr(run, kind.key) for kind in KINDS})
+    return all(part.trains_in_arrays for part in parts)
 
 
 def array_key(run: RunConfig) -> tuple[object, ...]:

@@ -37,6 +37,7 @@ def compact(store: Store) -> int:
         if len(old) == 1 and not _worth_merging(store, files):
             return 0
         inodes = {file.stat().st_ino for file in files}
+        store = store.with_columns_of(files)
         new = store.new_generation()
         _write_merged(store, files, new)
         store.turn_to(new)

@@ -20,7 +20,17 @@ from sweep.config.measuring import UNLESS as MEASURE_UNLESS
 from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.work import Kind
 from sweep.results.paths import ResultsDir
-from sweep.results.schema import CURVES, DISTORTIONS, MEASURES, ROWS, TABLE_OF, Schema, with_later_columns
+from sweep.results.schema import (
+    CURVES,
+    DISTORTIONS,
+    MEASURES,
+    ROWS,
+    TABLE_OF,
+    Column,
+    Schema,
+    column_of,
+    with_later_columns,
+)
 
 FINAL = ("finished", "diverged")  # a run with such a row needs no other attempt
 RENAME_ATTEMPTS = READ_ATTEMPTS = 20
@@ -117,6 +127,23 @@ class Store:
             if self.path.resolve() == generation:  # else a compaction was removing files while we read
                 return best_rows(table, self.key).select(columns or self.schema.names)
         raise OSError(f"{self.path} changed under {READ_ATTEMPTS} attempts to read it")
+
+    def undeclared(self, files: Iterable[Path]) -> list[Column]:
+        """The columns of `files` that nothing here declares: of parts from outside, or of a later version."""
+        found: dict[str, Column] = {}
+        known = set(self.schema.names)
+        for file in files:
+            try:
+                fields = pq.read_schema(file)
+            except (pa.ArrowInvalid, OSError):  # reading it will name it
+                continue
+            found = {field.name: column_of(field) for field in fields if field.name not in known} | found
+        return list(found.values())
+
+    def with_columns_of(self, files: Iterable[Path]) -> "Store":
+        """This store for one who must not lose the columns of `files` that nothing here declares."""
+        columns = (*self.table.columns, *self.undeclared(files))
+        return dataclasses.replace(self, table=dataclasses.replace(self.table, columns=columns))
 
     def read_files(self, files: list[Path], columns: list[str]) -> pa.Table:
         """All rows of `files`, as they are; damaged ones are set aside. Raises FileNotFoundError."""

@@ -10,19 +10,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.config.checks import allowed
-from sweep.config.chosen import KINDS
+from sweep.config.chosen import FROM_OUTSIDE, KINDS
 from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
 from sweep.config.parts import parts_of
 from sweep.config.run import HYPERPARAMETERS, RUN_FIELDS, UNLESS
 from sweep.config.work import Kind
 
+DECLARED_BY = b"declared_by"
+
 
 @dataclass(frozen=True)
 class Column:
+    """`declared_by` is the module of the part from outside whose hyperparameter it is; files of rows remember it."""
+
     name: str
     type: pa.DataType
     meaning: str
     unit: str = ""
+    declared_by: str = ""
+
+    def arrow(self) -> pa.Field:
+        return pa.field(self.name, self.type, metadata={DECLARED_BY: self.declared_by} if self.declared_by else None)
+
+
+def column_of(field: pa.Field) -> Column:
+    """A column of a file, of which no more is known than the file says."""
+    return Column(field.name, field.type, "", declared_by=(field.metadata or {}).get(DECLARED_BY, b"").decode())
 
 
 @dataclass(frozen=True)
@@ -50,7 +63,7 @@ class Schema:
             raise ValueError(f"the table {self.name} has no column {', '.join(unknown)}: declare it in {__name__}")
 
     def arrow(self) -> pa.Schema:
-        return pa.schema([(column.name, column.type) for column in self.columns])
+        return pa.schema([column.arrow() for column in self.columns])
 
     def markdown(self) -> str:
         lines = [f"## {self.name}/", "", self.meaning, "", "| column | type | unit | meaning |", "|---|---|---|---|"]
@@ -64,7 +77,13 @@ _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_
 def _of_runs() -> list[Column]:
     names = {kind.key: f": {allowed(parts_of(kind))}" for kind in KINDS}
     return [
-        Column(own.name, _arrow_type(own.type), own.meaning + names.get(own.name, ""), own.unit)
+        Column(
+            own.name,
+            _arrow_type(own.type),
+            own.meaning + names.get(own.name, ""),
+            own.unit,
+            FROM_OUTSIDE.get(own.name, ""),
+        )
         for own in HYPERPARAMETERS.values()
     ]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sweep.config import outside
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.measuring import UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan, study_of
-from sweep.results.rows import Store, distortions_store, measures_store, rows_store
+from sweep.results.rows import Store, distortions_store, measures_store, rows_store, shards
 from sweep.terminal import shell_command
 
 
@@ -77,6 +78,7 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
         if not plans:
             train = shell_command("sweep.run", "-m", study=study)
             raise ConfigError(f"study={study}: no sweep of it in {results_dir}; `{train}` trains it")
+    check_declared(store)
     rows = store.read().to_pandas()
     columns = ["run_id", *RUN_FIELDS]
     planned = [read_plan(path).select(columns).to_pandas() for path in plans]
@@ -84,6 +86,18 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
     merged: pd.DataFrame = everything.merge(rows.drop(columns=list(RUN_FIELDS)), on="run_id", how="left")
     merged["milestones"] = merged["milestones"].map(lambda epochs: ",".join(map(str, epochs)))
     return merged
+
+
+def check_declared(store: Store) -> None:
+    """Raises `ConfigError` where rows have a hyperparameter that no part here declares: no mean may hide it."""
+    columns = store.undeclared(shards(store.path))
+    modules = {column.name: column.declared_by for column in columns if column.declared_by}
+    if modules:
+        listed = ",".join(sorted(set(modules.values())))
+        raise ConfigError(
+            f"results_dir={store.results_dir}: its rows have {allowed(modules)}, which no part here declares. Make "
+            f"{listed} known: install the package, or say {outside.VARIABLE}={listed} in the environment"
+        )
 
 
 def stored_measures(results_dir: Path) -> pd.DataFrame:
