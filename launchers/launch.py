@@ -89,7 +89,8 @@ class Launch:
                 self._compact_now_and_then()
                 time.sleep(pause_s)
         except KeyboardInterrupt:
-            self._display.say(self._executor.interrupt())
+            self._executor.interrupt()
+            self._display.say(self._executor.way_on())
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)
@@ -103,7 +104,8 @@ class Launch:
             compact_all(Path(self._settings.results_dir))
 
     def _collect(self) -> None:
-        ended = self._executor.ended()  # asked before the journals are read, which are then complete
+        self._executor.advance()
+        ended = self._executor.ended()  # found before the journals are read, which are then complete
         for active in list(self._active.values()):
             self._read(active)
         for end in ended:

@@ -24,7 +24,7 @@ from sweep.worker.causes import CRASHED, KILLED
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
 from sweep.worker.hardware import cores, visible_gpus
-from sweep.worker.job import run_pack
+from sweep.worker.job import work_on
 
 POLL_S = 0.2
 STOP_S = 120.0  # a worker that was asked to stop saves a checkpoint; after this long it is killed
@@ -55,7 +55,9 @@ class LocalLauncher(PlanLauncher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots // settings.processes_per_run)
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
+    def launch_plan(
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+    ) -> Tally:
         if settings.device == "cuda":
             _check_cuda()
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
@@ -83,23 +85,24 @@ class LocalExecutor:
         self._gpus_each = settings.processes_per_run
         self._free = list(range(slots))
         self._waiting: deque[Pack] = deque()
-        self._workers: dict[int, _Worker] = {}  # by slot
+        self._processes: dict[int, _Process] = {}  # by slot
+        self._ended: list[Ended] = []
 
     def submit(self, packs: Sequence[Pack]) -> None:
         self._waiting += packs
 
-    def ended(self) -> list[Ended]:
-        found = []
-        for slot, worker in list(self._workers.items()):
-            if worker.ended():
-                del self._workers[slot]
-                self._free.append(slot)
-                crash = crash_signal(worker.log)
-                found.append(Ended(worker.pack, CRASHED if crash else KILLED, worker.log, crash))
+    def advance(self) -> None:
+        over = {slot: process for slot, process in self._processes.items() if process.is_over}
+        self._ended = [_end_of(process) for process in over.values()]
+        for slot in over:
+            del self._processes[slot]
+            self._free.append(slot)
         while self._free and self._waiting:
             slot = self._free.pop()
-            self._workers[slot] = _Worker(self._waiting.popleft(), self._gpus_of(slot))
-        return found
+            self._processes[slot] = _Process(self._waiting.popleft(), self._gpus_of(slot))
+
+    def ended(self) -> list[Ended]:
+        return self._ended
 
     def _gpus_of(self, slot: int) -> tuple[int, ...]:
         if not self._gpus:
@@ -112,26 +115,28 @@ class LocalExecutor:
     def summary(self) -> str:
         return ""
 
-    def interrupt(self) -> str:
+    def interrupt(self) -> None:
         print("\nstopping: workers save their checkpoints (Ctrl-C again kills them)", flush=True)
         self.stop()
+
+    def way_on(self) -> str:
         return "stopped. The same command goes on where this one was; finished runs are not trained again."
 
     def stop(self) -> None:
         """Waits for the checkpoints; kills what is left after STOP_S or at a second Ctrl-C."""
         deadline = time.monotonic() + STOP_S
-        for worker in self._workers.values():
-            worker.ask_to_stop()
+        for process in self._processes.values():
+            process.ask_to_stop()
         try:
-            while time.monotonic() < deadline and not all(w.ended() for w in self._workers.values()):
+            while time.monotonic() < deadline and not all(process.is_over for process in self._processes.values()):
                 time.sleep(POLL_S)
         finally:
-            for worker in self._workers.values():
-                worker.kill()
+            for process in self._processes.values():
+                process.kill()
 
 
-class _Worker:
-    """One pack in a process."""
+class _Process:
+    """The worker of one pack."""
 
     def __init__(self, pack: Pack, gpus: tuple[int, ...]) -> None:
         self.pack = pack
@@ -139,19 +144,20 @@ class _Worker:
         own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
         executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
         with _worker_environment(pack.settings.threads):
-            self._job = executor.submit(run_pack, pack)
+            self._job = executor.submit(work_on, pack)
         self.log = Path(self._job.paths.stdout)
 
-    def ended(self) -> bool:
+    @property
+    def is_over(self) -> bool:
         return bool(self._job.done())
 
     def ask_to_stop(self) -> None:
         """Through submitit's controller process, which passes SIGTERM on to the worker."""
-        if not self.ended():
+        if not self.is_over:
             os.kill(int(self._job.job_id), signal.SIGTERM)
 
     def kill(self) -> None:
-        if self.ended():
+        if self.is_over:
             return
         events = JournalReader(self.pack.journal).new_events()
         for pid in {event["pid"] for event in events} | {int(self._job.job_id)}:
@@ -159,6 +165,11 @@ class _Worker:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+
+
+def _end_of(process: _Process) -> Ended:
+    crash = crash_signal(process.log)
+    return Ended(process.pack, CRASHED if crash else KILLED, process.log, crash)
 
 
 @contextmanager

@@ -58,7 +58,9 @@ class PlanLauncher(Launcher):
         """How many runs train at a time, at most."""
 
     @abstractmethod
-    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
+    def launch_plan(
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+    ) -> Tally:
         """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
 
         `settings` are resolved.
@@ -87,8 +89,11 @@ class PackExecutor(Protocol):
     def submit(self, packs: Sequence[Pack]) -> None:
         """Takes packs; they may wait here until there is room."""
 
+    def advance(self) -> None:
+        """Looks at the workers, and starts packs that wait where there is room. Called several times a second."""
+
     def ended(self) -> list[Ended]:
-        """Packs whose workers ended since it was last asked. Called several times a second."""
+        """Packs whose workers the last `advance` found to have ended since the one before."""
 
     def finish(self, pack: Pack) -> None:
         """Told when nothing of a pack is left to wait for."""
@@ -96,8 +101,11 @@ class PackExecutor(Protocol):
     def summary(self) -> str:
         """What the workers are doing, in a few words; empty where there is nothing to add."""
 
-    def interrupt(self) -> str:
-        """Does what Ctrl-C should, and returns what to tell the user."""
+    def interrupt(self) -> None:
+        """Does what Ctrl-C should."""
+
+    def way_on(self) -> str:
+        """What becomes of the packs after `interrupt`, and how the user goes on."""
 
     def stop(self) -> None:
         """Ends all workers; they save their checkpoints."""

@@ -13,30 +13,33 @@ from launchers.plan_launcher import Ended
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.worker.causes import KILLED
-from sweep.worker.job import run_pack
+from sweep.worker.job import work_on
 
 
 class InlineExecutor:
     """Does a pack when it is submitted."""
 
     def __init__(self, slots: int, settings: Settings) -> None:
+        self._done: list[Ended] = []
         self._ended: list[Ended] = []
 
     def submit(self, packs: Sequence[Pack]) -> None:
         for pack in packs:
             handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT)}
             try:
-                run_pack(pack)
+                work_on(pack)
             except SystemExit:
                 pass  # a run failed: its row says how
             finally:
                 for number, handler in handlers.items():
                     signal.signal(number, handler)
-            self._ended.append(Ended(pack, KILLED, Path()))
+            self._done.append(Ended(pack, KILLED, Path()))
+
+    def advance(self) -> None:
+        self._ended, self._done = self._done, []
 
     def ended(self) -> list[Ended]:
-        ended, self._ended = self._ended, []
-        return ended
+        return self._ended
 
     def finish(self, pack: Pack) -> None:
         pass
@@ -44,7 +47,10 @@ class InlineExecutor:
     def summary(self) -> str:
         return ""
 
-    def interrupt(self) -> str:
+    def interrupt(self) -> None:
+        pass
+
+    def way_on(self) -> str:
         return ""
 
     def stop(self) -> None:

@@ -24,7 +24,7 @@ from sweep.terminal import shell_command
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
-from sweep.worker.job import run_pack
+from sweep.worker.job import work_on
 
 # States of tasks that are over. What SLURM requeues is in some of them for seconds.
 _OVER = {
@@ -71,6 +71,7 @@ class SlurmExecutor:
         self._states: dict[tuple[str, str], TaskState] = {}
         self._withdrawn: set[str] = set()  # names whose arrays may still appear
         self._polled = 0.0
+        self._ended: list[Ended] = []
         self._trouble = ""
 
     def attach(self, tasks: Mapping[str, Task], make_pack: PackMaker) -> list[Pack]:
@@ -160,7 +161,7 @@ class SlurmExecutor:
         with environment(worker_environment(commands.clean_environment(), PROJECT)):
             try:
                 with executor.batch():
-                    jobs = [executor.submit(run_pack, pack) for pack in packs]
+                    jobs = [executor.submit(work_on, pack) for pack in packs]
             except FailedJobError as error:
                 raise commands.error_of(str(error)) from error
         return [job.job_id for job in jobs]
@@ -172,15 +173,18 @@ class SlurmExecutor:
         for pickle in pickles:
             pickle.unlink(missing_ok=True)
 
-    def ended(self) -> list[Ended]:
+    def advance(self) -> None:
+        self._ended = []
         if time.monotonic() - self._polled < self._poll_s:
-            return []
+            return
         self._polled = time.monotonic()
-        if not self._ask_queue():
-            return []
-        self._submit_waiting()
-        found = [self._packs[pack_id] for pack_id in self._submitted if self._is_over(pack_id)]
-        return [self._end_of(pack) for pack in found]
+        if self._ask_queue():
+            self._submit_waiting()
+            self._note_over()
+            self._ended = [self._end_of(self._packs[pack_id]) for pack_id in self._submitted if self._is_over(pack_id)]
+
+    def ended(self) -> list[Ended]:
+        return self._ended
 
     def _end_of(self, pack: Pack) -> Ended:
         cause, log = self._cause(pack), self._log(pack)
@@ -203,15 +207,22 @@ class SlurmExecutor:
         self._trouble = ""
         return True
 
+    def _note_over(self) -> None:
+        """Since when the task of each pack is over, or gone."""
+        for pack_id, entry in self._submitted.items():
+            found = self._states.get(entry.key)
+            if found is None or found.state in _OVER:
+                self._over_since.setdefault(pack_id, time.monotonic())
+            else:
+                self._over_since.pop(pack_id, None)
+
     def _is_over(self, pack_id: str) -> bool:
         """Whether its task has been over, or gone, at this poll and long enough before."""
-        found = self._states.get(self._submitted[pack_id].key)
-        if found is not None and found.state not in _OVER:
-            self._over_since.pop(pack_id, None)
+        if pack_id not in self._over_since:
             return False
-        since = self._over_since.setdefault(pack_id, time.monotonic())
+        found = self._states.get(self._submitted[pack_id].key)
         sure = found is not None and found.state in _SURE
-        return time.monotonic() - since >= (self._poll_s if sure else _REQUEUED_AFTER_S)
+        return time.monotonic() - self._over_since[pack_id] >= (self._poll_s if sure else _REQUEUED_AFTER_S)
 
     def _cause(self, pack: Pack) -> str:
         entry = self._submitted[pack.pack_id]
@@ -246,7 +257,10 @@ class SlurmExecutor:
         parts += [f"{len(self._waiting)} packs wait for room in the queue"] if self._waiting else []
         return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
 
-    def interrupt(self) -> str:
+    def interrupt(self) -> None:
+        """Leaves the tasks in the queue."""
+
+    def way_on(self) -> str:
         results_dir = self._sweep_dir.results.path
         status = shell_command("sweep.status", results_dir=results_dir)
         cancel = shell_command("sweep.cancel", results_dir=results_dir, sweep=self._sweep_dir.sweep_id)
@@ -257,4 +271,4 @@ class SlurmExecutor:
         try:
             commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
         except ClusterUnavailable as error:
-            print(f"SLURM does not answer ({error}): {self.interrupt()}", flush=True)
+            print(f"SLURM does not answer ({error}): {self.way_on()}", flush=True)

@@ -86,7 +86,9 @@ class SlurmLauncher(PlanLauncher):
     def workers(self, settings: Settings) -> int:
         return settings.workers or self._running or USUAL_TASKS
 
-    def run(self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None) -> Tally:
+    def launch_plan(
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+    ) -> Tally:
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
         launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)
@@ -99,7 +101,7 @@ class SlurmLauncher(PlanLauncher):
         launch.submit([task for task in tasks if task.task_id not in in_queue])
         if settings.wait:
             return launch.follow()
-        print(f"submitted. {executor.interrupt()}")
+        print(f"submitted. {executor.way_on()}")
         if executor.waiting:
             print(f"{executor.waiting} packs found no room in the queue: give the same command again later")
         return launch.tally

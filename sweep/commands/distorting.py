@@ -8,7 +8,7 @@ from typing import Any
 from hydra.core.override_parser.types import Override
 
 from launchers.plan_launcher import PlanLauncher
-from sweep.commands.execute import carry_out
+from sweep.commands.execute import show_and_launch
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.todays_code import code_of_work
 from sweep.commands.trained import Trained, option_axes, select_trained, stored_of_runs, with_kept_weights
@@ -59,7 +59,7 @@ def distort(values: Values, distortions: Sequence[Distortion], launcher: PlanLau
     code = code_of_work("distort", results_dir)
     plan = make_distort_plan(trained.points, distortions, trained.facts, evaluated, code, trained.processor)
     print(f"{len(trained.points)} runs on {len(distortions)} sets of corrupted images each; a run below is one on one")
-    carry_out(with_kept_weights(plan, settings), settings, launcher, prepare=partial(_make_images, trained.facts))
+    show_and_launch(with_kept_weights(plan, settings), settings, launcher, prepare=partial(_make_images, trained.facts))
     if not settings.dry_run:
         print("tables:", shell_command("sweep.tables", table=4, results_dir=results_dir), " (or 5, 6, qreg1)")
         print("figures:", shell_command("sweep.figures", figure="corruptions", results_dir=results_dir))

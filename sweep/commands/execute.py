@@ -35,7 +35,7 @@ def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
     return {source.name: data.describe(source) for source in dict.fromkeys(sources)}
 
 
-def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
+def train(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settings, launcher: PlanLauncher) -> None:
     """Plans `points`, shows the plan, trains what is missing. Exits with 1 where runs failed."""
     settings = resolved(settings, launcher)
     results_dir = Path(settings.results_dir)
@@ -45,7 +45,7 @@ def execute(points: Iterable[Point], facts: dict[str, DataFacts], settings: Sett
     code = todays_code("train", results_dir, rows).of
     plan = make_plan(settings.study, points, facts, rows, code, processor, processes)
     check_kernels(plan, settings)
-    carry_out(plan, settings, launcher)
+    show_and_launch(plan, settings, launcher)
     if settings.dry_run:
         return
     if len(plan.runs) == 1:
@@ -69,7 +69,7 @@ def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:
     return launcher.resolve(settings)
 
 
-def carry_out(
+def show_and_launch(
     plan: Plan,
     settings: Settings,
     launcher: PlanLauncher,
@@ -140,10 +140,10 @@ def _outcome(results_dir: Path, run_id: str) -> str:
 def launch(
     plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: SweepDir, listener: Listener | None = None
 ) -> Tally:
-    """Does what `plan` has left to do; for `listener` see `PlanLauncher.run`."""
+    """Does what `plan` has left to do; for `listener` see `PlanLauncher.launch_plan`."""
     for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
         data.prepare(source, ResultsDir(Path(settings.results_dir)).cache)
-    return launcher.run(plan, settings, sweep_dir, listener)
+    return launcher.launch_plan(plan, settings, sweep_dir, listener)
 
 
 @contextmanager

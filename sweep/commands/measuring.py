@@ -7,7 +7,7 @@ from functools import partial
 from hydra.core.override_parser.types import Override
 
 from launchers.plan_launcher import PlanLauncher
-from sweep.commands.execute import carry_out
+from sweep.commands.execute import show_and_launch
 from sweep.commands.sweeper import PlanSweeper, Values, errors_for_hydra
 from sweep.commands.todays_code import code_of_work
 from sweep.commands.trained import option_axes, select_trained, shown_ids, stored_of_runs, those, with_kept_weights
@@ -57,7 +57,7 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
     measured = [Measured(run, measure_config_of(row), row) for run, row in rows]
     code = code_of_work("measure", results_dir)
     plan = make_measure_plan(trained.points, configs, trained.facts, measured, code, trained.processor)
-    carry_out(with_kept_weights(plan, settings), settings, launcher)
+    show_and_launch(with_kept_weights(plan, settings), settings, launcher)
     if not settings.dry_run:
         print("tables:", shell_command("sweep.tables", table=3, results_dir=results_dir))
         print("figures:", shell_command("sweep.figures", results_dir=results_dir))

@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from launchers.plan_launcher import PlanLauncher
-from sweep.commands.execute import Point, describe_all, execute
+from sweep.commands.execute import Point, describe_all, train
 from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
@@ -137,7 +137,7 @@ class GridSweeper(PlanSweeper):
         facts = describe_all(source_of(base) for compositions, _ in parts for base in compositions)
         weights = self._weights(settings, facts)
         points = itertools.chain.from_iterable(_points(*part, facts, weights) for part in parts)
-        execute(points, facts, settings, self._launcher)
+        train(points, facts, settings, self._launcher)
 
     def _part(self, fixed: Sequence[Override], axes: Mapping[str, Axis]) -> tuple[list[Values], list[Axis]]:
         """The configuration at each choice of config groups, and the axes whose values are merged over it."""
@@ -187,4 +187,4 @@ def single_run(config: DictConfig, hydra_config: HydraConf, task_function: TaskF
     settings = settings_of(values | {"grid": {"name": "single"}})
     weights = WeightNames(settings, facts, twin_command(recorded(hydra_config)))
     run = make_run(weights.exact(values | {"data_sha256": facts[source.name].sha256}))
-    execute([(run, source)], facts, settings, launcher)
+    train([(run, source)], facts, settings, launcher)

@@ -26,7 +26,7 @@ from sweep.worker.work import Outcome, Stop
 FAILED_EXIT = 1
 
 
-def run_pack(pack: Pack) -> None:
+def work_on(pack: Pack) -> None:
     """Does the tasks of `pack`; one that raises ends in a failed row, and does not end the pack.
 
     May be started again from the beginning at any time: tasks that ended are passed over, those that were
@@ -37,7 +37,7 @@ def run_pack(pack: Pack) -> None:
     started = time.monotonic()
     extend_search_path(pack.search_path)
     torch.set_num_threads(pack.settings.threads)
-    worker = _Worker(pack)
+    worker = _PackInWork(pack)
     worker.work()
     if worker.stop.signal == signal.SIGUSR2 and not worker.is_done:
         slurm_node.requeue(pack, worker.journal, running_s=time.monotonic() - started)
@@ -45,7 +45,7 @@ def run_pack(pack: Pack) -> None:
         sys.exit(FAILED_EXIT)
 
 
-class _Worker:
+class _PackInWork:
     """A pack in work."""
 
     def __init__(self, pack: Pack) -> None:
@@ -68,7 +68,7 @@ class _Worker:
         for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):
             if self.stop():
                 return
-            self._do(self._without_rows(tasks))
+            self._work_on(self._without_rows(tasks))
 
     def _without_rows(self, tasks: Sequence[Task]) -> list[Task]:
         """Those whose rows were not written by a worker that was killed before it could say so."""
@@ -81,7 +81,7 @@ class _Worker:
                 self._end(task, status)
         return left
 
-    def _do(self, tasks: Sequence[Task]) -> None:
+    def _work_on(self, tasks: Sequence[Task]) -> None:
         """Together. Where that raises, what is left is tried again in halves; a task that raises alone has failed."""
         if not tasks:
             return
@@ -105,7 +105,7 @@ class _Worker:
             return
         gc.collect()  # what the failed array held on the device
         for half in (left[: len(left) // 2], left[len(left) // 2 :]):
-            self._do(half)
+            self._work_on(half)
 
     def _start(self, task: Task) -> Task:
         attempt = task.attempt + self._starts[task.task_id]

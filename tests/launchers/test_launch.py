@@ -31,6 +31,7 @@ class Pretence:
         self.submitted: list[list[int]] = []  # seeds of the runs of each pack
         self.attempts: list[int] = []  # of the first run of each pack
         self._new: list[Pack] = []
+        self._ended: list[Ended] = []
         self.stopped = False
 
     def submit(self, packs: Sequence[Pack]) -> None:
@@ -38,20 +39,22 @@ class Pretence:
         self.attempts += [pack.tasks[0].attempt for pack in packs]
         self._new += packs
 
-    def ended(self) -> list[Ended]:
-        found = []
+    def advance(self) -> None:
+        self._ended = []
         for pack in self._new:
             for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
                 record(pack.journal, STARTED, task.run_id, **WORKER)
             if self._script:
                 cause = self._script.pop(0)
                 crash = "SIGSEGV" if cause == causes.CRASHED else ""
-                found.append(Ended(pack, cause, self._sweep_dir.path / "log", crash))
+                self._ended.append(Ended(pack, cause, self._sweep_dir.path / "log", crash))
             else:
                 for task in pack.tasks:
                     record(pack.journal, "finished", task.run_id)
         self._new = []
-        return found
+
+    def ended(self) -> list[Ended]:
+        return self._ended
 
     def finish(self, pack: Pack) -> None:
         pass
@@ -59,7 +62,10 @@ class Pretence:
     def summary(self) -> str:
         return ""
 
-    def interrupt(self) -> str:
+    def interrupt(self) -> None:
+        pass
+
+    def way_on(self) -> str:
         return ""
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ from sweep.results.paths import SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import job
 from sweep.worker.commit import commit_failure
-from sweep.worker.job import run_pack
+from sweep.worker.job import work_on
 from sweep.worker.train import Training
 from tests.conftest import DIGITS, tiny_run
 
@@ -73,9 +73,9 @@ def statuses(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("done", [0, 1, 2, 3])
 def test_runs_that_have_their_rows_are_not_trained_again(done: int, engine: str, tmp_path: Path) -> None:
     if done:
-        run_pack(pack_of(done, tmp_path, engine, "earlier"))
+        work_on(pack_of(done, tmp_path, engine, "earlier"))
     pack = pack_of(3, tmp_path, engine)
-    run_pack(pack)
+    work_on(pack)
     found = Counter(events(pack))
     assert found == Counter([("finished", seed) for seed in range(3)] + [(STARTED, seed) for seed in range(done, 3)])
     assert statuses(tmp_path) == ["finished"] * 3
@@ -85,13 +85,13 @@ def test_runs_that_have_their_rows_are_not_trained_again(done: int, engine: str,
 @pytest.mark.parametrize("seeds", [2, 4])
 def test_a_kill_between_a_row_and_its_line_in_the_journal(seeds: int, engine: str, tmp_path: Path) -> None:
     """Of the last run that was reached: the pack has none after it, or two."""
-    run_pack(pack_of(2, tmp_path, engine))
+    work_on(pack_of(2, tmp_path, engine))
     journal = SweepDir(tmp_path).journal("pack")
     *kept, last = journal.read_text().splitlines(keepends=True)
     assert '"finished"' in last
     journal.write_text("".join(kept))
     pack = pack_of(seeds, tmp_path, engine)
-    run_pack(pack)
+    work_on(pack)
     found = events(pack)
     assert [seed for event, seed in found if event == STARTED] == list(range(seeds))
     assert sorted(seed for event, seed in found if event == "finished") == list(range(seeds))
@@ -109,7 +109,7 @@ def test_a_fault_after_the_last_result_changes_nothing(
     good = Training.work_on
     monkeypatch.setattr(Training, "work_on", with_fault)
     pack = pack_of(2, tmp_path, engine)
-    run_pack(pack)
+    work_on(pack)
     assert sorted(events(pack)) == [("finished", 0), ("finished", 1), (STARTED, 0), (STARTED, 1)]
     assert statuses(tmp_path) == ["finished"] * 2
     assert "while it was put away" in capsys.readouterr().out
@@ -128,7 +128,7 @@ def test_a_row_that_cannot_be_written_fails_its_run_alone(
     monkeypatch.setattr(job, "commit", commit)
     pack = pack_of(4, tmp_path, engine)
     with pytest.raises(SystemExit):
-        run_pack(pack)
+        work_on(pack)
     ends = {seed: event for event, seed in events(pack) if event != STARTED}
     assert ends == {0: "finished", 1: "failed", 2: "finished", 3: "finished"}
     assert sorted(statuses(tmp_path)) == ["failed", "finished", "finished", "finished"]
@@ -147,6 +147,6 @@ def test_a_run_with_a_row_never_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     good = job.record
     monkeypatch.setattr(job, "record", record)
     pack = pack_of(2, tmp_path)
-    run_pack(pack)
+    work_on(pack)
     assert faults and statuses(tmp_path) == ["finished"] * 2
     assert events(pack) == [(STARTED, 0), ("finished", 0), (STARTED, 1), ("finished", 1)]
