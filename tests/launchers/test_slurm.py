@@ -380,7 +380,7 @@ def test_a_run_that_fails_makes_its_task_fail(slurm: SlurmCluster, env: dict[str
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "2 of 8 runs failed" in shown
     assert "2 x RuntimeError: no such luck at 0x" in shown
-    assert "all runs with quantizer=lsq and bits=2 and lr=0.1" in shown
+    assert "all runs with bits=2 and quantizer=lsq and lr=0.1" in shown
     log = next(Path(word) for word in shown.split() if word.endswith("_log.out"))
     assert "no such luck" in log.read_text()
 
