@@ -2,11 +2,13 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 from sweep import PROJECT
+from sweep.__main__ import COMMANDS as NAMES
 
 # From left to right; a module imports only from its own room or from rooms to its left.
 ROOMS = (
@@ -74,3 +76,14 @@ def test_no_import_is_relative(path: Path) -> None:
 
 def test_every_room_exists() -> None:
     assert {name for name in ROOMS if name not in MODULES} == set()
+
+
+def test_only_commands_lie_flat() -> None:
+    flat = {name.removeprefix("sweep.") for name in MODULES if name.count(".") == 1 and name.startswith("sweep.")}
+    rooms = {name.removeprefix("sweep.") for name in ROOMS}
+    assert flat - rooms == {*NAMES, "__main__"} - rooms, "what no command of its own needs lies in a room"
+
+
+def test_no_modules_import_each_other() -> None:
+    """Not in a circle either; graphlib names the circle."""
+    assert set(TopologicalSorter({module_of(path): [*imported(path)] for path in SOURCES}).static_order()) == MODULES
