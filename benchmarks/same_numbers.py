@@ -31,7 +31,7 @@ def train(checkout: Path, results_dir: Path) -> None:
 def numbers(results_dir: Path, table: str) -> pd.DataFrame:
     """The numeric columns that training computed or was given, ordered by their keys."""
     read = pd.read_parquet(results_dir / table).set_index(KEYS[table]).sort_index()
-    return read.select_dtypes(["number", "bool"]).drop(columns=list(CIRCUMSTANCES & {*read.columns}))
+    return read.select_dtypes(["number", "bool"]).drop(columns=[*CIRCUMSTANCES], errors="ignore")
 
 
 def differences(old: Path, new: Path, table: str) -> list[str]:
