@@ -9,6 +9,7 @@ import sys
 from sweep.config.checks import allowed, did_you_mean
 
 COMMANDS = (
+    "accept_code",
     "best",
     "cancel",
     "compact",

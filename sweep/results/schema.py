@@ -291,6 +291,7 @@ _HEAD = """# What a sweep writes
 | checkpoints/, weights/ | of unfinished runs; initial and best weights with `keep_weights=true` |
 | damaged/ | shards that could not be read |
 | cache/ | decoded and corrupted images |
+| accepted_code.jsonl | older code that a user accepted as equal to today's: [docs/code.md](../docs/code.md) |
 
 `published/` has the papers' tables as csv. `python -m sweep.results.schema` makes this page from its own source.
 """

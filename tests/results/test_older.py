@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import torch
 
-from sweep import best, distort, failures, measure, run, status
+from sweep import accept_code, best, distort, failures, measure, run, status
 from sweep.config.run import RUN_FIELDS, make_run
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan
-from sweep.results.rows import curves_store, rows_store
+from sweep.results.rows import STORES, curves_store, rows_store, stored
 from sweep.tables import __main__ as tables
 from sweep.training.plain import train
 from sweep.training.progress import TrainOptions
@@ -131,6 +131,16 @@ def test_the_same_command_finds_its_work_made_by_other_code(
     assert "nothing to do: every run has its row" in told
     assert "by other code; kept as they are unless you say rerun=stale" in told
     pd.testing.assert_frame_equal(rows(older), before)
+
+
+def test_accepted_code_makes_its_work_done(said: Callable[..., str], sweep: Callable[..., str], older: Path) -> None:
+    codes = {row["code"] for kind in STORES for row in stored(older, ("code",), kind)}
+    assert CODE in codes and len(codes) == 3
+    for code in codes:
+        assert "as if by today's code" in said(accept_code, f"code={code}", "confirm=true")
+    for command, arguments in ((run, FIRST), (measure, MEASURE), (distort, DISTORT)):
+        told = sweep(command, *arguments, "rerun=stale")
+        assert "nothing to do: every run has its row" in told
 
 
 def test_an_added_value_and_what_failed_are_trained_and_the_rest_is_kept(
