@@ -91,6 +91,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
             {"error": one.message, "runs": one.runs["run_id"].tolist(), "share": one.shared.values}
             for one in clusters(runs)
         ],
+        "other_code": len(sweep.by_other_code(runs)),
         "deaths": sweep.deaths(),
         **_tasks(sweep),
     }
@@ -151,6 +152,8 @@ def text_of(found: dict[str, Any]) -> str:
     if found["failures"]:
         again = shell_command("sweep.failures", results_dir=found["results_dir"], sweep=found["sweep"])
         lines.append(f"{found['runs']['failed']} failed: {again}")
+    if found["other_code"]:
+        lines.append(f"{found['other_code']} rows were made by other code than was planned")
     if found["deaths"]:
         lines.append(describe_deaths(found["deaths"]))
     if found["slurm"]:

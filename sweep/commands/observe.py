@@ -13,13 +13,15 @@ from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
+from sweep.results.accepted import accepted_code
 from sweep.results.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.plans import read_plan
-from sweep.results.rows import STORES, Store
+from sweep.results.rows import FINAL, STORES, Store
 from sweep.worker.causes import in_words
 
 _OUTCOME = ("status", "seconds", "error", "device", "threads")  # of every kind of row
+_OWN_NAMES = {"code": "row_code"}  # of columns of rows that plans have too
 _TURNS = (STARTED, STOPPED, DIED, *ENDS)
 
 
@@ -38,20 +40,34 @@ class Sweep:
         return self.folder.sweep_id
 
     def runs(self) -> pd.DataFrame:
-        """One line per planned task with the columns of its row, where it has one."""
+        """One line per planned task with the columns of its row, where it has one; `code` is the planned one."""
         planned: pd.DataFrame = read_plan(self.folder.plan).to_pandas()
         store = self.store
         if not store.path.exists():
             never = pd.Series(pd.NaT, planned.index)
-            return planned.assign(**dict.fromkeys(_OUTCOME), ended_at=never)
-        rows: pd.DataFrame = store.read([store.key, *_OUTCOME, "ended_at"]).to_pandas()
-        return planned.merge(rows.rename(columns={store.key: "task_id"}), on="task_id", how="left")
+            return planned.assign(**dict.fromkeys((*_OUTCOME, *_OWN_NAMES.values())), ended_at=never)
+        rows: pd.DataFrame = store.read([store.key, *_OUTCOME, *_OWN_NAMES, "ended_at"]).to_pandas()
+        return planned.merge(rows.rename(columns={**_OWN_NAMES, store.key: "task_id"}), on="task_id", how="left")
+
+    @property
+    def kind(self) -> Kind:
+        """Of its work."""
+        return cast("Kind", pq.read_schema(self.folder.plan).metadata.get(b"kind", b"train").decode())
 
     @property
     def store(self) -> Store:
         """Where its rows are."""
-        kind = cast("Kind", pq.read_schema(self.folder.plan).metadata.get(b"kind", b"train").decode())
-        return STORES[kind](self.results_dir)
+        return STORES[self.kind](self.results_dir)
+
+    def by_other_code(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Those of its `runs` whose row was made by other code than was planned, and than is accepted as equal to that.
+
+        There are none of a plan that names no code, as plans did not before.
+        """
+        both = runs[runs["status"].isin(FINAL) & runs["code"].notna()]
+        accepted = accepted_code(self.results_dir, self.kind)
+        pairs = zip(both["row_code"], both["code"], strict=True)
+        return both.loc[[made != planned and (made, planned) not in accepted for made, planned in pairs]]
 
     def events(self) -> list[dict[str, Any]]:
         """Of all its journals, in the order of time; each with the name of its pack."""

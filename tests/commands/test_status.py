@@ -4,16 +4,19 @@ import datetime
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
+from sweep.results.accepted import Acceptance, record_acceptance
 from sweep.results.journal import STARTED, record
 from sweep.results.rows import rows_store
-from sweep.status import facts, main
+from sweep.status import describe, facts, main
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of
 from tests.tables.test_generalization import store_sweep
+from tests.todays_code import TODAY
 
 HOUR = datetime.timedelta(hours=1)
 
@@ -50,8 +53,8 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     run_main(monkeypatch, f"results_dir={results}", "format=json")
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert sorted(sweep) == [
-        "axes", "bits", "deaths", "failures", "hours", "results_dir", "runs", "runs_per_hour", "seconds_left", "slurm",
-        "slurm_error", "sweep",
+        "axes", "bits", "deaths", "failures", "hours", "other_code", "results_dir", "runs", "runs_per_hour",
+        "seconds_left", "slurm", "slurm_error", "sweep",
     ]  # fmt: skip
     assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}
     assert sweep["bits"]["4"] == {"planned": 3, "finished": 0, "diverged": 0, "failed": 1, "running": 1, "waiting": 1}
@@ -111,6 +114,30 @@ def test_ctrl_c_ends_a_watch(
     monkeypatch.setattr("sweep.status.time.sleep", interrupt)
     run_main(monkeypatch, f"results_dir={results}", "watch=1", "format=json")
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_rows_of_other_code_than_was_planned(tmp_path: Path) -> None:
+    """A run that failed is tried again whatever its code, and one without a row has none."""
+    planned = TODAY.fingerprint
+    failed = ended(1, code="edited", status="failed")
+    rows = [ended(1, code=planned), ended(1, code="edited"), ended(1, code="edited", status="diverged"), failed, None]
+    store_sweep(tmp_path, {tiny_run(seed=seed): row for seed, row in enumerate(rows)})
+    (sweep,) = find_sweeps(tmp_path, "")
+    assert sorted(sweep.by_other_code(sweep.runs())["seed"]) == [1, 2]
+    assert "2 rows were made by other code than was planned" in describe(sweep)
+    accept(tmp_path, "edited", planned)
+    assert facts(sweep)["other_code"] == 0 and "other code" not in describe(sweep)
+
+
+def accept(results_dir: Path, old: str, new: str) -> None:
+    record_acceptance(results_dir, Acceptance("train", old, (new,), 1, "", "me@here", "", ""))
+
+
+def test_plans_that_name_no_code_say_nothing_of_it(tmp_path: Path) -> None:
+    store_sweep(tmp_path, {tiny_run(): ended(1, code="edited"), tiny_run(seed=1): None})
+    (sweep,) = find_sweeps(tmp_path, "")
+    pq.write_table(pq.read_table(sweep.folder.plan).drop_columns("code"), sweep.folder.plan)
+    assert facts(sweep)["other_code"] == 0
 
 
 @pytest.mark.parametrize("given", ["watch=-1", "watch=soon", "watch=inf", "format=yaml"])
