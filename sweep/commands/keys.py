@@ -9,6 +9,7 @@ from sweep.commands.arguments import Argument, Arguments, Key, Section, text
 from sweep.config.measuring import MeasureConfig
 from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
+from sweep.config.work import Kind
 from sweep.results.select import Selection, make_selection
 
 
@@ -50,6 +51,15 @@ IMAGES = tuple(Key(name, meaning, text) for name, meaning in SOURCE_KEYS.items()
 TRAINED_IMAGES = Section("Images, as in training", tuple(key for key in IMAGES if key.name != "dataset_name"))
 LAUNCHER = Key("hydra", "hydra/launcher=slurm and hydra.launcher.KEY=VALUE, see docs/slurm.md", text, takes_more=True)
 HYDRA = Section("How work is launched", (LAUNCHER,))
+
+
+# What narrows the rows that a kind of work left.
+NARROWING: dict[Kind, Section] = {"measure": MEASUREMENTS, "distort": DISTORTIONS}
+
+
+def narrowing(arguments: Arguments, kind: Kind) -> dict[str, str]:
+    """The values that narrow what work of `kind` left, none for training."""
+    return arguments.of(NARROWING[kind]) if kind in NARROWING else {}
 
 
 def selection_of(arguments: Arguments) -> Selection:

@@ -32,6 +32,7 @@ SCALE_OF = {
     "sharpness_mag_init": "alpha_mag",
     "sharpness_mag_orig": "alpha_mag",
 }
+NORMS = ("l2_norm", "distance")
 BOUNDS = tuple(SCALE_OF)
 SCALES = ("sigma", "sigma_mag", "alpha", "alpha_mag")
 

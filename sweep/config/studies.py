@@ -32,7 +32,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class StudyTable:
+class StudySpec:
     """The key `table` of a file of conf/study/. `number`, of one that `sweep.tables table=` knows, replaces all below.
 
     `after` is the command that the table needs besides training: measure, distort, or nothing.
@@ -50,7 +50,7 @@ def known_studies() -> list[str]:
     return sorted(path.stem for path in STUDIES_DIR.glob("*.yaml") if not path.stem.endswith(FIRST))
 
 
-def study_table_of(study: str) -> StudyTable:
+def study_table_of(study: str) -> StudySpec:
     """Raises `ConfigError` where there is no such study."""
     if study not in known_studies():
         raise ConfigError(
@@ -61,7 +61,7 @@ def study_table_of(study: str) -> StudyTable:
     table = spec["table"]
     names = {label: table.get(label, {}) for label in LABELS}
     metrics = tuple(_metric(title, column) for title, column in table.get("metrics", {}).items())
-    return StudyTable(table.get("after", ""), str(table.get("number", "")), table.get("published", ""), names, metrics)
+    return StudySpec(table.get("after", ""), str(table.get("number", "")), table.get("published", ""), names, metrics)
 
 
 def _metric(title: str, column: str) -> Metric:

@@ -9,10 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from sweep.config.bits import FULL_PRECISION
-from sweep.config.measuring import BOUNDS, FORMS
+from sweep.config.measuring import BOUNDS, FORMS, NORMS
 from sweep.config.networks import SIZES
 from sweep.config.run import RUN_FIELDS
-from sweep.tables.flatness import NORMS
 
 MEASURES = (*NORMS, *BOUNDS, "hessian_eigenvalue")
 POOLS = ("all", "full precision")

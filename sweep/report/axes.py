@@ -9,8 +9,9 @@ from sweep.config.bits import FULL_PRECISION
 from sweep.config.run import RUN_FIELDS
 from sweep.figures.drawing import colour
 from sweep.figures.ranking import follows
-from sweep.tables.display import precision
-from sweep.tables.generalization import METRICS, PRECISION, SETTING
+from sweep.tables.grouping import PRECISION, SETTING
+from sweep.tables.labels import precision
+from sweep.tables.parts.qgen_table1 import METRICS
 
 SHORT = 12  # digits of a run id that are shown
 MOST_LEVELS = 12  # an axis of numbers with more values, as a search has them, is drawn as numbers

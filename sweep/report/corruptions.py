@@ -33,7 +33,7 @@ def corruptions(contents: Contents, precisions: Precisions) -> tuple[list[str], 
     changes = per_run.merge(contents.runs[["run_id", "quantization"]]).groupby(["quantization", *CELL])["acc_change"]
     largest = float(changes.mean().abs().max())
     charts = corruption_charts(precisions, shown, per_run["severity"].unique().tolist(), largest)
-    return text, [tables.improvements(contents.runs, contents.distortions)], charts
+    return text, tables.tables_of("distort", contents.runs, contents.distortions), charts
 
 
 def corrupted_runs(contents: Contents) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def flatness(contents: Contents, precisions: Precisions) -> tuple[list[str], lis
         *step_sizes(measured, precisions),
         *landscape_charts(measured),
     ]
-    return shown, tables.flatness(contents.runs, measures), charts
+    return shown, tables.tables_of("measure", contents.runs, measures), charts
 
 
 def measured_runs(contents: Contents) -> pd.DataFrame:

@@ -52,7 +52,7 @@ def _tables(contents: Contents, _: Precisions) -> Section:
         "with its 95 % confidence interval. Where the papers print the same setting, their line stands below ours. "
         "The last column names the runs behind each line. The filter does not act on tables.",
     ]
-    return Section("tables", "Tables", text, [tables.generalization(contents.runs)])
+    return Section("tables", "Tables", text, tables.tables_of("train", contents.runs, contents.runs))
 
 
 def _gaps(contents: Contents, colours: Precisions) -> Section:

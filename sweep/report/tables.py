@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sweep.config.parts import parts_of
+from sweep.config.work import Kind
 from sweep.report.axes import OUTCOMES, SHORT, Axis
 from sweep.results.clusters import clusters, shared_values
 from sweep.results.hours import KINDS, device_kind, hours
-from sweep.tables import display, distortion_display, flatness_display
-from sweep.tables.distortions import error_improvement_table
-from sweep.tables.flatness import METRICS, flatness_table
-from sweep.tables.generalization import generalization_table
-from sweep.tables.published import add_published, add_published_flatness, add_published_improvement
+from sweep.tables import table as tables
 
 _PUBLISHED = "published"  # in the column `precision` of a line that is a paper's
 
@@ -26,29 +24,25 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
+def of_table(table: tables.Table, runs: pd.DataFrame, found: pd.DataFrame) -> Table:
+    """`table` of `runs`, and of `found`, which its work left of them."""
+    lines = table.lines(runs, found)
+    return of_frame(table.title, table.cells(lines), lines.get("run_ids", ()), table.notes(lines))
+
+
+def tables_of(kind: Kind, runs: pd.DataFrame, found: pd.DataFrame) -> list[Table]:
+    """All tables of that work that a report shows; `runs` and `found` as in `of_table`."""
+    chosen = [table for table in parts_of(tables.Table).values() if table.in_report and table.kind == kind]
+    return [of_table(table, runs, found) for table in chosen]
+
+
 def of_frame(title: str, shown: pd.DataFrame, run_ids: Iterable[Sequence[str]], notes: Sequence[str]) -> Table:
-    """`run_ids` of the lines that are ours, in their order."""
+    """`run_ids` of the lines that are ours, in their order; none where the table does not know them."""
     left = iter(run_ids)
-    ids = [() if name.strip() == _PUBLISHED else tuple(next(left)) for name in shown["precision"]]
+    printed = shown.get("precision", pd.Series("", shown.index)).str.strip() == _PUBLISHED
+    ids = [() if is_published else tuple(next(left, ())) for is_published in printed]
     lines = tuple(tuple(map(str, line)) for line in shown.itertuples(index=False))
     return Table(title, tuple(map(str, shown.columns)), lines, tuple(ids), tuple(notes))
-
-
-def generalization(runs: pd.DataFrame) -> Table:
-    table = add_published(generalization_table(runs))
-    shown = display.readable(table)
-    return of_frame("Table 1: generalization gap", shown, table["run_ids"], display.notes(table))
-
-
-def flatness(runs: pd.DataFrame, measures: pd.DataFrame) -> list[Table]:
-    """QGen Tables 2 and 3; `measures` as `select.stored_measures` gives them."""
-    titles = {"2": "Table 2: norms", "3": "Table 3: PAC-Bayes and sharpness measures"}
-    tables = []
-    for number, metrics in METRICS.items():
-        table = add_published_flatness(flatness_table(runs, measures, metrics), int(number), metrics)
-        shown, notes = flatness_display.readable(table, metrics), flatness_display.notes(table, metrics)
-        tables.append(of_frame(titles[number], shown, table["run_ids"], notes))
-    return tables
 
 
 def outcomes(runs: pd.DataFrame, labels: Sequence[str]) -> Table:
@@ -100,15 +94,6 @@ def time_spent(runs: pd.DataFrame) -> Table:
 def _hours(group: pd.DataFrame, device: str) -> str:
     spent = group.loc[group["kind"] == device, "hours"]
     return f"{spent.sum():.3g}" if len(spent) else ""
-
-
-def improvements(runs: pd.DataFrame, distortions: pd.DataFrame) -> Table:
-    """QReg Table 1; `distortions` as `select.stored_distortions` gives them."""
-    table = add_published_improvement(error_improvement_table(runs, distortions))
-    title = "QReg Table 1: accuracy over all corruptions and severities"
-    return of_frame(
-        title, distortion_display.improvements(table), table["run_ids"], distortion_display.improvement_notes(table)
-    )
 
 
 _PROVENANCE = ("qsweep_version", "torch_version", "cuda_version", "commit", "dirty", "code", "host", "cpu_capability")

@@ -114,29 +114,29 @@ def finished_measures(results_dir: Path) -> pd.DataFrame:
     return measures.assign(measure_linf_radii=radii, **later)
 
 
-def with_measures(runs: pd.DataFrame, results_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """`runs` with those of `columns` that are measured, null where they are not; means over measure settings.
+def with_measures(runs: pd.DataFrame, measures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """`runs` with those of `columns` that are of `measures`, null where not measured; means over measure settings.
 
     `raw_linf_box@0.001` is the column's value at that radius, `step_sizes@mean` the mean of a list.
     """
     needed = [column for column in columns if column not in runs]
     if not needed:
         return runs
-    measures = measures_store(results_dir).read().to_pandas() if measures_store(results_dir).path.exists() else None
-    if measures is None:
-        return runs.assign(**dict.fromkeys(needed, np.nan))
     values = pd.DataFrame({column: _measured(measures, column) for column in needed})
     return runs.merge(values.groupby(measures["run_id"]).mean(), on="run_id", how="left")
 
 
-def _measured(measures: pd.DataFrame, column: str) -> pd.Series:
+def _measured(measures: pd.DataFrame, column: str) -> "pd.Series[float]":
     name, _, of = column.partition("@")
     if not of:
         return measures[name].astype(float)
     if of == "mean":
-        return measures[name].map(lambda values: np.mean(values) if len(values) else np.nan)
-    pairs = zip(measures["measure_linf_radii"], measures[name], strict=True)
-    return pd.Series([dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs], dtype=float)
+        values = [np.mean(each) if len(each) else np.nan for each in measures[name]]
+    else:
+        radii = [map(float, each.split(",")) for each in measures["measure_linf_radii"]]
+        pairs = zip(radii, measures[name], strict=True)
+        values = [dict(zip(*pair, strict=True)).get(float(of)) for pair in pairs]
+    return pd.Series(values, measures.index, dtype=float)
 
 
 def stored_distortions(results_dir: Path, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:

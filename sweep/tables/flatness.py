@@ -1,46 +1,95 @@
-"""QGen Tables 2 and 3: norms and sharpness-based measures by network and precision, for raw and folded weights."""
+"""Tables of measures by network and precision, for raw and folded weights: QGen Tables 2 and 3."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
-from sweep.config.measuring import BOUNDS, FORMS, MEASURE_FIELDS, SCALE_OF
-from sweep.tables.generalization import AVERAGED, PRECISION, SETTING, most_codes
+from sweep.config.measuring import FORMS, MEASURE_FIELDS, SCALE_OF, MeasureConfig
+from sweep.config.run import UNLESS
+from sweep.results.rows import measure_columns
+from sweep.tables.counts import count_cells, counts_of, incomplete_note, mixed_code_note
+from sweep.tables.formats import number, with_error
+from sweep.tables.grouping import AVERAGED, PRECISION, SETTING, in_order
+from sweep.tables.labels import network_name, precision_name
 from sweep.tables.pairs import interval, pairs, standard_error
+from sweep.tables.published import by_line, paper_keys
+from sweep.tables.table import Table
 
-NORMS = ("l2_norm", "distance")
-METRICS = {"2": NORMS, "3": BOUNDS}
 NETWORK = ("depth", "width")
 AVERAGED_RUNS = tuple(name for name in AVERAGED if name not in NETWORK)
 MEASURE_SETTING = tuple(f"measure_{name}" for name in MEASURE_FIELDS if name != "seed")
 BLOCK = (*SETTING, *NETWORK)
+LIMIT, UNCONVERGED = "†", "‡"
+_DIGITS = 3
+_OTHER_PRECISION = tuple(name for name in PRECISION if name not in ("bits", "quantizer"))
 
 
-def flatness_table(runs: pd.DataFrame, measures: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
-    """One line per data set, network, setting, precision, measure settings and form of the weights.
+@dataclass(frozen=True, kw_only=True)
+class FlatnessTable(Table):
+    """Of `metrics`, which are names of measures."""
 
-    `runs` as `select.planned_and_stored` gives them, `measures` as `select.stored_measures`. Columns: what defines
-    the line; `n`, the runs that were measured, and of the others `missing` (not trained or not measured),
-    `failed` and `diverged`; `threshold_missed` of the n; and of every metric, over the runs that have it: mean,
-    standard error, their number `_n`, and how many of their searches hit a `_limit` or were `_unconverged`
-    otherwise; `_ratio`, the geometric mean of its ratio to full precision over `_pairs` of runs that agree in all
-    else, with its 95 % confidence interval (Student's t of the logarithm). Measure seeds are averaged per run.
-    """
-    lines = []
-    for chosen, rows in measures.groupby(list(MEASURE_SETTING), sort=True):
-        per_run = _per_run(rows, metrics)
-        for setting, block in runs.groupby(list(BLOCK), sort=True):
-            joined = block.merge(per_run, on="run_id", how="left")
-            if joined["measurements"].notna().any():
-                names = dict(zip((*MEASURE_SETTING, *BLOCK), (*chosen, *setting), strict=True))
-                lines += _block_lines(joined, names, metrics)
-    table = pd.DataFrame(lines)
-    table["_order"] = -table["bits"]
-    order = [*BLOCK, *MEASURE_SETTING, "_order", *PRECISION]
-    return table.sort_values(order, kind="stable").drop(columns="_order").reset_index(drop=True)
+    metrics: tuple[str, ...]
+
+    def lines(self, runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+        """One line per data set, network, setting, precision, measure settings and form of the weights.
+
+        Columns: what defines the line; the counts of `counts_of`, of which n were measured; and of every metric, over
+        the runs that have it: mean, standard error `_se`, their number `_n`, and how many of their searches hit a
+        `_limit` or were `_unconverged` otherwise; `_ratio`, the geometric mean of its ratio to full precision over
+        `_pairs` of runs that agree in all else, with its 95 % confidence interval (Student's t of the logarithm).
+        Measure seeds are averaged per run. `published_<metric>` is null where the paper has no such cell.
+        """
+        lines = []
+        for chosen, rows in found.groupby(list(MEASURE_SETTING), sort=True):
+            per_run = _per_run(rows, self.metrics)
+            for setting, block in runs.groupby(list(BLOCK), sort=True):
+                joined = block.merge(per_run, on="run_id", how="left")
+                if joined["measurements"].notna().any():
+                    names = dict(zip((*MEASURE_SETTING, *BLOCK), (*chosen, *setting), strict=True))
+                    lines += _block_lines(joined, names, self.metrics)
+        return self._beside_published(in_order(pd.DataFrame(lines), [*BLOCK, *MEASURE_SETTING]))
+
+    def _beside_published(self, lines: pd.DataFrame) -> pd.DataFrame:
+        if not self.published:
+            return lines
+        keys = paper_keys(lines, lines.apply(network_name, axis=1))
+        published = keys.join(by_line(self.published, {}), on=list(keys.columns)).reindex(columns=list(self.metrics))
+        return lines.join(published.add_prefix("published_"))
+
+    def cells(self, lines: pd.DataFrame) -> pd.DataFrame:
+        """Mean ± standard error, ratio to full precision, marks; under each precision the published line."""
+        varying = [name for name in _settings() if lines[name].nunique() > 1]
+        varying += [n for n in _OTHER_PRECISION if lines.loc[lines["bits"] != FULL_PRECISION, n].nunique() > 1]
+        shown = []
+        for _, line in lines.iterrows():
+            names = {"dataset": line["dataset"], "network": network_name(line)} | {v: str(line[v]) for v in varying}
+            cells = count_cells(line, lines) | {title(metric): _text(line, metric) for metric in self.metrics}
+            shown.append({**names, "precision": precision_name(line["bits"]), "weights": line["form"], **cells})
+            published = {
+                title(metric): number(line.get(f"published_{metric}", np.nan), _DIGITS) for metric in self.metrics
+            }
+            if line["form"] == "folded" and any(published.values()):
+                shown.append({**dict.fromkeys(names, ""), "precision": "  published"} | published)
+        return pd.DataFrame(shown).fillna("")
+
+    def notes(self, lines: pd.DataFrame) -> list[str]:
+        found = [
+            f"with {_same_settings(lines)}",
+            "± standard error; × geometric mean of the ratio to FP32 of the same run; raw: BN kept, folded: BN in the "
+            "convolutions",
+            *_marks(lines, self.metrics),
+        ]
+        text = "{missing} runs are not measured, {failed} failed in training"
+        found += incomplete_note(lines[lines["form"] == FORMS[0]], text)
+        if lines["threshold_missed"].any():
+            found.append(
+                "threshold missed: by the unperturbed network; such runs have no scales and are not in the means"
+            )
+        return found + mixed_code_note(lines, self.kind)
 
 
 def _per_run(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
@@ -71,30 +120,17 @@ def _block_lines(block: pd.DataFrame, names: dict[str, Any], metrics: Sequence[s
     lines = []
     for precision, group in block.groupby(list(PRECISION), sort=True):
         for form in FORMS:
-            line = names | dict(zip(PRECISION, precision, strict=True)) | {"form": form} | _counts(group, form)
+            measured, missed = _measured(group), f"{form}_threshold_missed"
+            line = names | dict(zip(PRECISION, precision, strict=True)) | {"form": form}
+            line |= counts_of(group, measured, "threshold_missed", missed, "measure_code")
             for metric in metrics:
-                line |= _cell(_measured(group), form, metric) | _ratio(
-                    _measured(group), full, f"{form}_{metric}", metric
-                )
+                line |= _cell(measured, form, metric) | _ratio(measured, full, f"{form}_{metric}", metric)
             lines.append(line)
     return lines
 
 
 def _measured(group: pd.DataFrame) -> pd.DataFrame:
     return group[group["measurements"].notna()]
-
-
-def _counts(group: pd.DataFrame, form: str) -> dict[str, Any]:
-    measured, status = _measured(group), group["status"]
-    ended_otherwise = {name: int((status == name).sum()) for name in ("failed", "diverged")}
-    return {
-        "n": len(measured),
-        "missing": len(group) - len(measured) - sum(ended_otherwise.values()),
-        **ended_otherwise,
-        "threshold_missed": int((measured[f"{form}_threshold_missed"] == True).sum()),  # noqa: E712
-        "codes": most_codes(measured, "measure_code"),
-        "run_ids": measured["run_id"].tolist(),
-    }
 
 
 def _cell(measured: pd.DataFrame, form: str, metric: str) -> dict[str, Any]:
@@ -125,3 +161,49 @@ def _ratio(measured: pd.DataFrame, full: pd.DataFrame, column: str, metric: str)
         f"{metric}_ratio_low": np.exp(low),
         f"{metric}_ratio_high": np.exp(high),
     }
+
+
+def title(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _settings() -> list[str]:
+    shown_otherwise = {"dataset", "model", "data_sha256", *NETWORK}
+    return [name for name in (*BLOCK, *MEASURE_SETTING) if name not in shown_otherwise]
+
+
+def _text(line: pd.Series, metric: str) -> str:
+    cell = with_error(line[metric], line[f"{metric}_se"], _DIGITS)
+    if pd.notna(line[f"{metric}_ratio"]):
+        cell += f" ×{line[f'{metric}_ratio']:.2f}"
+    for mark, flag in ((LIMIT, "limit"), (UNCONVERGED, "unconverged")):
+        if line.get(f"{metric}_{flag}", 0):
+            cell += f" {mark}{line[f'{metric}_{flag}']}"
+    if 0 < line[f"{metric}_n"] < line["n"]:
+        cell += f" (n={line[f'{metric}_n']})"
+    return cell
+
+
+def _same_settings(table: pd.DataFrame) -> str:
+    """Of runs all but later ones that change nothing, of the measurement those that are not at their defaults."""
+    same = {name: str(table[name].iloc[0]) for name in _settings() if table[name].nunique() == 1}
+    shown = [name for name, value in same.items() if value != _default(name)]
+    return ", ".join(f"{name.replace('measure_', 'measure.', 1)}={same[name]}" for name in shown)
+
+
+def _default(name: str) -> str:
+    """Of a measure setting or a later hyperparameter, as tables have it."""
+    default = (UNLESS | measure_columns(MeasureConfig())).get(name)
+    return ",".join(f"{value:g}" for value in default) if isinstance(default, list) else str(default)
+
+
+def _marks(table: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    meanings = (
+        (LIMIT, "limit", "searches hit an end of their range, so that the cell reflects the range and the norm alone"),
+        (UNCONVERGED, "unconverged", "searches ended off the target"),
+    )
+    return [
+        f"{mark}k: of the n, k {meaning}"
+        for mark, flag, meaning in meanings
+        if any(table.get(f"{metric}_{flag}", pd.Series(0)).any() for metric in metrics)
+    ]

@@ -1,9 +1,8 @@
-"""A table of text cells, with notes beneath, in the formats that people and papers want."""
+"""Cells of text, with notes beneath, in the formats that people and papers want; numbers in full precision."""
 
 from collections.abc import Callable, Sequence
 from html import escape
 from io import StringIO
-from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
@@ -16,7 +15,8 @@ Notes = Sequence[str]
 def terminal(shown: pd.DataFrame, notes: Notes) -> str:
     """Columns after `precision` are numbers."""
     drawn = Table(*shown.columns)
-    for column in drawn.columns[shown.columns.get_loc("precision") + 1 :]:  # type: ignore[operator]
+    first = list(shown.columns).index("precision") + 1 if "precision" in shown else len(shown.columns)
+    for column in drawn.columns[first:]:
         column.justify = "right"
     for _, line in shown.iterrows():
         drawn.add_row(*line)
@@ -46,27 +46,16 @@ Style = Callable[[pd.DataFrame, Notes], str]
 STYLES: dict[str, Style] = {"terminal": terminal, "markdown": markdown, "latex": latex, "html": html}
 
 
-def text_formats(
-    readable: Callable[[pd.DataFrame], pd.DataFrame], notes: Callable[[pd.DataFrame], Notes]
-) -> dict[str, Callable[[pd.DataFrame], str]]:
-    """Every text format of a table, of which `readable` makes text cells and `notes` the lines beneath."""
-
-    def in_style(style: Style) -> Callable[[pd.DataFrame], str]:
-        return lambda table: style(readable(table), notes(table))
-
-    return {**{name: in_style(style) for name, style in STYLES.items()}, "csv": csv}
-
-
 def csv(table: pd.DataFrame) -> str:
     stream = StringIO()
-    table.drop(columns="run_ids").to_csv(stream, index=False)
+    table.drop(columns="run_ids", errors="ignore").to_csv(stream, index=False)
     return stream.getvalue()
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """All columns in full precision, with the run ids behind every line."""
-    table.to_parquet(path, index=False)
 
 
 def number(value: float, digits: int) -> str:
     return "" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def with_error(value: float, error: float, digits: int) -> str:
+    """`value` ± its standard error, where it has one."""
+    return number(value, digits) + (f" ± {number(error, digits)}" if pd.notna(error) else "")

@@ -1,5 +1,9 @@
-"""What tables call weights that are another run's: those of every run in a grid differ, but not in kind."""
+"""What tables are made of: runs, and what their work left of them.
 
+Weights that are another run's are called by what it is: those of every run in a grid differ, but not in kind.
+"""
+
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -7,8 +11,14 @@ import pandas as pd
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.run import UNLESS
 from sweep.config.transfer import OF_TRANSFER, RUN, kind_of
-from sweep.results.select import planned_and_stored
-from sweep.tables.generalization import PRECISION, SETTING
+from sweep.config.work import Kind
+from sweep.results.select import (
+    narrow_measures,
+    planned_and_stored,
+    stored_distortions,
+    stored_measures,
+)
+from sweep.tables.grouping import PRECISION, SETTING
 
 KEYS = ("initial_weights", "teacher")
 COMPARED = tuple(name for name in SETTING if name not in OF_TRANSFER)
@@ -18,6 +28,25 @@ def runs_of_tables(results_dir: Path, sweep: str, study: str = "") -> pd.DataFra
     """As `planned_and_stored`, with what runs start from and learn from described; raises `ConfigError`."""
     runs = planned_and_stored(results_dir, sweep, study)
     return with_sources_described(runs, planned_and_stored(results_dir) if sweep or study else runs)
+
+
+def found_by(kind: Kind, results_dir: Path, runs: pd.DataFrame, values: Mapping[str, str]) -> pd.DataFrame:
+    """What work of this `kind` left of `runs`: of training the runs themselves, else its rows, narrowed by `values`.
+
+    Raises `ConfigError` where there is none.
+    """
+    return _FOUND[kind](results_dir, runs, values)
+
+
+def _measured(results_dir: Path, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
+    return narrow_measures(stored_measures(results_dir), runs, filters)
+
+
+_FOUND: dict[Kind, Callable[[Path, pd.DataFrame, Mapping[str, str]], pd.DataFrame]] = {
+    "train": lambda results_dir, runs, filters: runs,
+    "measure": _measured,
+    "distort": stored_distortions,
+}
 
 
 def with_sources_described(runs: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:

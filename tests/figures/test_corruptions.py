@@ -8,7 +8,7 @@ import pytest
 from sweep.config.checks import ConfigError
 from sweep.config.distorting import CORRUPTIONS, Distortion
 from sweep.figures.__main__ import main
-from sweep.figures.corruptions import draw_corruptions
+from sweep.figures.parts.qreg_figure2 import draw_corruptions
 from sweep.results.rows import distortions_store, rows_store
 from sweep.results.select import planned_and_stored, stored_distortions
 from tests.conftest import tiny_run

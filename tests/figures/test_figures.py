@@ -9,12 +9,14 @@ import pytest
 
 from sweep.config.checks import ConfigError
 from sweep.config.measuring import MeasureConfig
-from sweep.figures.__main__ import COMMAND, main, measured_runs
-from sweep.figures.landscapes import draw_landscapes
+from sweep.figures.__main__ import main
+from sweep.figures.measured import measured_runs
+from sweep.figures.parts.qgen_figure1 import draw_step_sizes
+from sweep.figures.parts.qgen_figure2 import draw_landscapes
+from sweep.figures.parts.ranking import draw_ranking, draw_scatter
 from sweep.figures.ranking import MEASURES, rank
-from sweep.figures.scatter import draw_ranking, draw_scatter
-from sweep.figures.step_sizes import draw_step_sizes
 from sweep.results.rows import measures_store, rows_store
+from sweep.results.select import planned_and_stored, stored_measures
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of
@@ -43,7 +45,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def runs_of(results: Path) -> pd.DataFrame:
-    return measured_runs(COMMAND.parse([f"results_dir={results}"]))
+    return measured_runs(planned_and_stored(results), stored_measures(results))
 
 
 def test_step_sizes_are_those_of_the_quantized_runs(results: Path) -> None:
@@ -111,7 +113,7 @@ def test_what_the_measurements_do_not_have_is_left_out(
 
 
 def test_bad_arguments(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="figure=3: allowed are all, 1, 2, ranking"):
+    with pytest.raises(ConfigError, match="figure=3: allowed are all, 1, 2, corruptions, ranking"):
         run_main(monkeypatch, f"results_dir={results}", "figure=3")
     other = tiny_run(epochs=6, milestones=[1, 2])
     rows_store(results).write(other.run_id, [row_of(other)])

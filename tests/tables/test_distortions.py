@@ -13,14 +13,17 @@ from scipy import stats
 
 from sweep.config.checks import ConfigError
 from sweep.config.distorting import CIFAR_C, CORRUPTIONS, Distortion
+from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.results.rows import distortions_store, rows_store
 from sweep.results.select import planned_and_stored, stored_distortions
-from sweep.tables import distortion_display
 from sweep.tables.__main__ import main
-from sweep.tables.distortions import distortion_table, error_improvement_table
+from sweep.tables.display import text_of
+from sweep.tables.distortions import distortion_table
 from sweep.tables.pairs import interval, p_values
-from sweep.tables.published import PUBLISHED, add_published_distortion, add_published_improvement
+from sweep.tables.parts.qreg_table1 import PART as QREG
+from sweep.tables.published import read_published
+from sweep.tables.table import Table
 from tests.conftest import tiny_run
 from tests.distorted_row_of import distorted_row_of
 from tests.rows_of import row_of
@@ -104,13 +107,13 @@ def test_eq_5_gives_qreg_s_printed_column_from_its_accuracies(tmp_path: Path) ->
         run = tiny_run(dataset="cifar10", model="resnet20", bits=bits, quantizer="lsq")
         store(tmp_path, run, [(Distortion(name, 3, 0, CIFAR_C), 1.0, acc / 100) for name in CORRUPTIONS])
     runs = planned_and_stored(tmp_path)
-    table = add_published_improvement(error_improvement_table(runs, stored_distortions(tmp_path, runs, {})))
+    table = QREG.lines(runs, stored_distortions(tmp_path, runs, {}))
     for _, line in table.iterrows():
         acc, improvement = printed[line["bits"]]
         assert line["published_acc"] == pytest.approx(acc / 100) and line["published_improvement"] == improvement
         assert line["acc"] == pytest.approx(acc / 100)
         assert line["bits"] == 32 or line["improvement"] == pytest.approx(improvement, abs=0.006)
-    text = distortion_display.IMPROVEMENTS["markdown"](table)
+    text = text_of(QREG, table, "markdown")
     assert "mean over 19 corruptions at severity 3" in text and "| 79.17 " in text and "| -8.32 " in text
 
 
@@ -119,7 +122,7 @@ def test_a_run_without_all_corruptions_is_missing_from_qreg_s_mean(tmp_path: Pat
     store(tmp_path, tiny_run(bits=32, seed=0), both)
     store(tmp_path, tiny_run(bits=32, seed=1), both[:1])
     runs = planned_and_stored(tmp_path)
-    (line,) = error_improvement_table(runs, stored_distortions(tmp_path, runs, {})).to_dict("records")
+    (line,) = QREG.lines(runs, stored_distortions(tmp_path, runs, {})).to_dict("records")
     assert (line["n"], line["missing"], line["acc"], line["corruptions"]) == (1, 1, 0.375, 2)
 
 
@@ -128,7 +131,7 @@ def test_images_of_one_source_need_not_have_the_corruptions_of_another(tmp_path:
     found = [(fog, 1.0, 0.5), (snow, 1.0, 0.25), (Distortion(FOG, 4), 1.0, 0.75)]
     store(tmp_path, tiny_run(bits=32), found)
     runs = planned_and_stored(tmp_path)
-    table = error_improvement_table(runs, stored_distortions(tmp_path, runs, {}))
+    table = QREG.lines(runs, stored_distortions(tmp_path, runs, {}))
     assert table[["corruption_source", "corruptions", "severities", "acc"]].to_numpy().tolist() == [
         ["cifar-c", 2, "1", 0.375], ["generated", 1, "4", 0.75]
     ]  # fmt: skip
@@ -140,42 +143,44 @@ def test_no_run_with_all_of_it(tmp_path: Path) -> None:
     store(tmp_path, tiny_run(seed=1), [(Distortion(SNOW, 1), 1.0, 0.5)])
     runs = planned_and_stored(tmp_path)
     with pytest.raises(ConfigError, match="no run was evaluated at all severities and corruptions that some run has"):
-        error_improvement_table(runs, stored_distortions(tmp_path, runs, {}))
+        QREG.lines(runs, stored_distortions(tmp_path, runs, {}))
 
 
 @pytest.mark.parametrize(
     ("number", "dataset", "model", "source", "published"),
     [
-        (4, "imagenet", "resnet18", "imagenet-c", 1.18),  # Glass Blue, severity 1, FP32
-        (6, "imagenet", "resnet50", "imagenet-c", 1.349),
-        (5, "cifar100", "mobilenet_v1", "cifar-c", None),
-        (4, "imagenet", "resnet18", "generated", 1.18),  # with ImageNet-C's strengths
-        (5, "cifar100", "vgg19", "generated", math.nan),  # not with CIFAR-100-C's
-        (4, "imagenet", "resnet34", "imagenet-c", math.nan),
-        (4, "my-birds", "resnet18", "imagenet-c", math.nan),
+        ("4", "imagenet", "resnet18", "imagenet-c", 1.18),  # Glass Blue, severity 1, FP32
+        ("6", "imagenet", "resnet50", "imagenet-c", 1.349),
+        ("5", "cifar100", "mobilenet_v1", "cifar-c", None),
+        ("4", "imagenet", "resnet18", "generated", 1.18),  # with ImageNet-C's strengths
+        ("5", "cifar100", "vgg19", "generated", math.nan),  # not with CIFAR-100-C's
+        ("4", "imagenet", "resnet34", "imagenet-c", math.nan),
+        ("4", "my-birds", "resnet18", "imagenet-c", math.nan),
     ],
 )
 def test_published_numbers_stand_beside_the_papers_networks_and_images_alone(
-    number: int, dataset: str, model: str, source: str, published: float | None, tmp_path: Path
+    number: str, dataset: str, model: str, source: str, published: float | None, tmp_path: Path
 ) -> None:
     distortion = Distortion("glass_blur", 1, 0, source)
     store(tmp_path, tiny_run(dataset=dataset, model=model, bits=32), [(distortion, 1.0, 0.5)])
-    table = add_published_distortion(tables(tmp_path, over_severities=number == 5), number)
+    runs = planned_and_stored(tmp_path)
+    table = part_of(Table, number).lines(runs, stored_distortions(tmp_path, runs, {}))
     if published is None:
-        csv = pd.read_csv(PUBLISHED / "qgen_table5.csv").query("model == 'MobileNet-V1' and precision == 'FP32'")
+        csv = read_published("qgen_table5").query("model == 'MobileNet-V1' and precision == 'FP32'")
         published = csv.set_index("augmentation")["value"]["Glass Blue"]
     assert table["published_gap"].tolist() == pytest.approx([published], nan_ok=True)
 
 
 def test_marks_counts_and_notes(results: Path) -> None:
-    table = add_published_distortion(tables(results), 4)
-    text = distortion_display.GAPS["terminal"](table)
+    table_4, runs = part_of(Table, "4"), planned_and_stored(results)
+    table = table_4.lines(runs, stored_distortions(results, runs, {}))
+    text = text_of(table_4, table, "terminal")
     assert "2.000 ± 0.577" in text and "1.333 ± 0.601 ▼" in text and "▼*" not in text
     assert "1.750 ± 0.250 ▼ (n=2)" in text  # the line's n is of severity 1
     assert "AT CHANCE: of the n" in text and "INCOMPLETE" in text and "some runs diverged" in text
     assert "digits nin Int2: 2 of 2 cells better than FP32" in text
-    assert r"$\blacktriangledown$" in distortion_display.GAPS["latex"](table)
-    html = distortion_display.GAPS["html"](table)
+    assert r"$\blacktriangledown$" in text_of(table_4, table, "latex")
+    html = text_of(table_4, table, "html")
     assert "<td>1.333 ± 0.601 ▼</td>" in html and "<p>gap: loss on" in html
 
 

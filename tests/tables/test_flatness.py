@@ -7,12 +7,12 @@ import pytest
 
 from sweep.config.checks import ConfigError
 from sweep.config.measuring import BOUNDS, MeasureConfig
+from sweep.config.parts import part_of
 from sweep.results.rows import measures_store, rows_store
 from sweep.results.select import planned_and_stored, stored_measures
 from sweep.tables.__main__ import main
-from sweep.tables.flatness import NORMS, flatness_table
-from sweep.tables.flatness_display import flatness_formats
-from sweep.tables.published import add_published_flatness
+from sweep.tables.display import text_of
+from sweep.tables.table import Table
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.rows_of import row_of
@@ -39,10 +39,12 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def table_of(results: Path, number: int = 2) -> pd.DataFrame:
-    metrics = NORMS if number == 2 else BOUNDS
-    table = flatness_table(planned_and_stored(results), stored_measures(results), metrics)
-    return add_published_flatness(table, number, metrics).set_index(["bits", "form"])
+def lines_of(results: Path, number: str = "2") -> pd.DataFrame:
+    return part_of(Table, number).lines(planned_and_stored(results), stored_measures(results))
+
+
+def table_of(results: Path, number: str = "2") -> pd.DataFrame:
+    return lines_of(results, number).set_index(["bits", "form"])
 
 
 def test_counts_means_and_spread(results: Path) -> None:
@@ -64,13 +66,13 @@ def test_paired_ratios_to_full_precision(results: Path) -> None:
 
 
 def test_cells_that_hit_a_limit_or_missed_the_threshold_are_marked(results: Path) -> None:
-    table = table_of(results, 3)
+    table = table_of(results, "3")
     quantized = table.loc[(2, "raw")]
     assert quantized["threshold_missed"] == 1 and table.loc[(2, "folded"), "threshold_missed"] == 0
     assert (quantized["pacbayes_init"], quantized["pacbayes_init_n"], quantized["pacbayes_init_limit"]) == (3.0, 1, 1)
     assert (quantized["sharpness_orig_limit"], quantized["sharpness_orig_unconverged"]) == (0, 1)
     assert (quantized["pacbayes_mag_init_limit"], quantized["pacbayes_mag_init_unconverged"]) == (0, 0)
-    text = flatness_formats(BOUNDS)["markdown"](table.reset_index())
+    text = text_of(part_of(Table, "3"), table.reset_index(), "markdown")
     assert "3.000 ×3.00 †1 (n=1)" in text and "1.000 ×1.00 ‡1 (n=1)" in text
     assert "†k: of the n, k searches hit an end" in text and "‡k: of the n, k searches ended off" in text
     assert "threshold missed: by the unperturbed network" in text and "INCOMPLETE: 1 runs are not measured" in text
@@ -79,7 +81,7 @@ def test_cells_that_hit_a_limit_or_missed_the_threshold_are_marked(results: Path
 def test_measure_seeds_are_averaged_and_other_settings_are_not(results: Path) -> None:
     run = tiny_run(bits=32, seed=0)
     store(results, run, {"config": MeasureConfig(seed=1), "raw_l2_norm": 8.0}, {"config": MeasureConfig(restarts=3)})
-    table = flatness_table(planned_and_stored(results), stored_measures(results), NORMS)
+    table = lines_of(results)
     assert sorted(table["measure_restarts"].unique()) == [3, 10]
     full = table[(table["bits"] == 32) & (table["form"] == "raw")].set_index("measure_restarts")
     assert full.loc[10, "l2_norm"] == 5.0 and full.loc[10, "n"] == 3  # (2 + 8) / 2, 4, 6
@@ -95,9 +97,9 @@ def test_published_values_stand_beside_qgens_networks_only(tmp_path: Path) -> No
     assert table.loc[beside, ["base_width", "width", "published_l2_norm"]].drop_duplicates().to_numpy().tolist() == [
         [25, 10, 47.263]
     ]
-    shown = flatness_formats(NORMS)["markdown"](table)
+    shown = text_of(part_of(Table, "2"), table, "markdown")
     assert shown.count("published") == 1 and "NiN (4x10)" in shown and "NiN (2x2, base 2)" in shown
-    assert table_of(tmp_path, 3)["published_sharpness_mag_orig"].max() == 6.131
+    assert table_of(tmp_path, "3")["published_sharpness_mag_orig"].max() == 6.131
 
 
 @pytest.mark.parametrize("number", ["2", "3"])

@@ -13,11 +13,9 @@ from sweep.config.run import RunConfig
 from sweep.plan.plan import make_plan
 from sweep.results.rows import rows_store
 from sweep.results.select import narrow, planned_and_stored
-from sweep.tables import display
 from sweep.tables.__main__ import main
-from sweep.tables.formats import csv
-from sweep.tables.generalization import generalization_table
-from sweep.tables.published import add_published, published_table_1
+from sweep.tables.display import text_of
+from sweep.tables.parts.qgen_table1 import PART, printed
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
 from tests.todays_code import today
@@ -61,8 +59,12 @@ def results(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def of_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    return PART.lines(runs, runs)
+
+
 def table_of(results: Path) -> pd.DataFrame:
-    return add_published(generalization_table(planned_and_stored(results)))
+    return of_runs(planned_and_stored(results))
 
 
 def test_counts_means_and_spread(results: Path) -> None:
@@ -104,7 +106,7 @@ def test_other_settings_are_never_averaged_together(results: Path) -> None:
     table = table_of(results)
     assert len(table) == 3 + 3
     assert sorted(table["gap"])[-3:] == [100.0] * 3 and sorted(table["gap"])[-4] == 1.0
-    assert {"epochs", "base_width", "train_subset"} < set(display.readable(table).columns)
+    assert {"epochs", "base_width", "train_subset"} < set(PART.cells(table).columns)
 
 
 def test_update_rules_are_lines_of_their_own_paired_with_full_precision_of_the_same_rule(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_update_rules_are_lines_of_their_own_paired_with_full_precision_of_the_s
     table = table_of(tmp_path)
     changes = table[table["bits"] == 4].set_index("saq_case")["gap_change"]
     assert changes.to_dict() == {0: 0.0, 1: 0.0, 3: 2.0}
-    shown = display.readable(table)
+    shown = PART.cells(table)
     assert set(shown["rule"]) == {"plain", "saq"}
     assert set(shown["precision"]) == {"FP32", "Int4", "Int4, saq_case=1", "Int4, saq_case=3"}
 
@@ -124,7 +126,7 @@ def test_update_rules_are_lines_of_their_own_paired_with_full_precision_of_the_s
 @pytest.mark.parametrize(("changes", "told"), [({}, False), ({"rule": "sam", "rho": 0.1}, True)])
 def test_rules_are_told_where_there_is_one(changes: dict[str, Any], told: bool, tmp_path: Path) -> None:
     store_sweep(tmp_path, {tiny_run(bits=4, **changes): losses(0.5, 1.0)})
-    note = display.notes(table_of(tmp_path))[0]
+    note = PART.notes(table_of(tmp_path))[0]
     assert ("rule=sam" in note and "rho=0.1" in note) == told
     assert "combine=" not in note and "batch_size=64" in note
 
@@ -138,7 +140,7 @@ def test_the_label_of_a_precision_says_how_it_was_reached(tmp_path: Path) -> Non
         {"bits": 4, "quantizer": "noise_tempering", "tempering_c": 0.2, "tempering_k": 50},
     ]
     store_sweep(tmp_path, {tiny_run(**change): losses(0.5, 1.0) for change in changes})
-    assert set(display.readable(table_of(tmp_path))["precision"]) == {
+    assert set(PART.cells(table_of(tmp_path))["precision"]) == {
         "FP32",
         "Int4",
         "Int4/A8, ends 8",
@@ -157,19 +159,19 @@ def test_quantized_activations_are_not_the_papers(tmp_path: Path) -> None:
 
 
 def test_incompleteness_is_said(results: Path) -> None:
-    text = display.terminal(table_of(results))
+    text = text_of(PART, table_of(results), "terminal")
     assert "INCOMPLETE: of 9 runs 1 have no result yet and 1 failed" in text
     assert "1 runs diverged: counted, not in the means" in text
     assert "1 runs never left chance level: in the means" in text
     assert "epochs=3" in text and "base_width=2" in text
     complete = narrow(planned_and_stored(results), {"bits": "32"})
-    assert "INCOMPLETE" not in display.terminal(add_published(generalization_table(complete)))
+    assert "INCOMPLETE" not in text_of(PART, of_runs(complete), "terminal")
 
 
 def test_rows_of_different_code_are_said(results: Path) -> None:
     run = tiny_run(bits=32, seed=1)
     rows_store(results).write(run.run_id, [row_of(run, code="old")])
-    assert "mix rows of different code" in display.terminal(table_of(results))
+    assert "mix rows of different code" in text_of(PART, table_of(results), "terminal")
 
 
 def test_published_values_stand_beside_the_papers_data_set_only(tmp_path: Path) -> None:
@@ -182,11 +184,11 @@ def test_published_values_stand_beside_the_papers_data_set_only(tmp_path: Path) 
     assert table.loc["cifar10", "published_gap"] == 0.224
     assert table.loc["cifar10", "published_train_acc"] == pytest.approx(0.934)
     assert table.loc[["digits", "cifar10-jpeg"], "published_gap"].isna().all()
-    assert display.terminal(table_of(tmp_path)).count("published") == 1
+    assert text_of(PART, table_of(tmp_path), "terminal").count("published") == 1
 
 
 def test_published_table_is_qgens() -> None:
-    table = published_table_1()
+    table = printed("qgen_table1")
     assert table.loc[("CIFAR-10", "NiN", "LSQ", "FP32"), "gap"] == 0.302
     assert table.loc[("CIFAR-100", "NiN", "LSQ", "Int2"), "test_loss"] == 1.537
     assert len(table) == 20
@@ -194,7 +196,7 @@ def test_published_table_is_qgens() -> None:
 
 @pytest.mark.parametrize("style", ["terminal", "markdown", "latex"])
 def test_text_formats_have_every_cell(results: Path, style: str) -> None:
-    text = display.TEXT_FORMATS[style](table_of(results))
+    text = text_of(PART, table_of(results), style)
     for cell in ("FP32", "Int4", "Int2", "1.000", "0.375", "-0.375", "+0.250"):
         assert cell in text
     assert ("±" in text) != (style == "latex")
@@ -202,7 +204,7 @@ def test_text_formats_have_every_cell(results: Path, style: str) -> None:
 
 def test_csv_and_parquet_are_exact(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = table_of(results)
-    read = pd.read_csv(StringIO(csv(table)))
+    read = pd.read_csv(StringIO(text_of(PART, table, "csv")))
     assert read["gap"].tolist() == table["gap"].tolist()
     arguments = ["tables", f"results_dir={results}", "format=parquet", f"output={tmp_path / 't.parquet'}"]
     monkeypatch.setattr("sys.argv", arguments)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sweep.results.rows import rows_store
 from sweep.results.select import planned_and_stored
-from sweep.tables.generalization import generalization_table
+from sweep.tables.parts.qgen_table1 import PART
 from sweep.tables.sources import runs_of_tables, with_sources_described
 from tests.conftest import tiny_run
 from tests.rows_of import row_of
@@ -22,9 +22,10 @@ def test_sources_of_one_kind_are_one_line(tmp_path: Path) -> None:
         tuned.append(tiny_run(seed=seed, bits=32, initial_weights=f"run:{full.run_id}"))
         for run in (full, longer, four, *tuned, tiny_run(seed=seed, bits=2, teacher=unknown)):
             store.write(run.run_id, [row_of(run)])
-    table = generalization_table(runs_of_tables(tmp_path, sweep=""))
+    runs = runs_of_tables(tmp_path, sweep="")
+    table = PART.lines(runs, runs)
     at_2_bits = table.loc[table["bits"] == 2, NAMES].to_numpy().tolist()
-    four_bits = "run bits=4 quantizer=lsq first_last=b step_size_weight_decay=False"
+    four_bits = "run quantizer=lsq bits=4 first_last=b step_size_weight_decay=False"
     assert sorted(at_2_bits) == sorted(
         [
             [2, "run at full precision", "none", 2, 2],  # beside the runs that were tuned at full precision

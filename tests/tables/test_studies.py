@@ -9,9 +9,9 @@ from sweep.config.checks import ConfigError
 from sweep.config.run import RunConfig
 from sweep.config.studies import study_table_of
 from sweep.results.rows import measures_store
-from sweep.results.select import planned_and_stored, with_measures
-from sweep.tables.studies import study_table
-from sweep.tables.studies_display import study_formats
+from sweep.results.select import finished_measures, planned_and_stored
+from sweep.tables.display import text_of
+from sweep.tables.studies import StudyTable, study_table
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
 from tests.tables.test_generalization import store_sweep
@@ -23,10 +23,12 @@ def tempered(**changes: object) -> RunConfig:
     return tiny_run(**NETWORK, quantizer="noise_tempering", tempering_k=50.0, **changes)
 
 
+def the_table(study: str) -> StudyTable:
+    return study_table(study, study_table_of(study))
+
+
 def table_of(results_dir: Path, study: str) -> pd.DataFrame:
-    spec = study_table_of(study)
-    runs = planned_and_stored(results_dir, study=study)
-    return study_table(with_measures(runs, results_dir, [m.column for m in spec.metrics]), spec)
+    return the_table(study).lines(planned_and_stored(results_dir, study=study), finished_measures(results_dir))
 
 
 @pytest.fixture
@@ -60,8 +62,7 @@ def test_lines_have_the_published_names_and_numbers(results: Path) -> None:
 
 
 def test_the_text_says_what_is_missing_and_where_published_numbers_are(results: Path) -> None:
-    spec = study_table_of("tempering_table4")
-    text = study_formats(spec)["markdown"](table_of(results, "tempering_table4"))
+    text = text_of(the_table("tempering_table4"), table_of(results, "tempering_table4"), "markdown")
     assert "62.50 ± 12.50" in text and "top1 published" in text and "INCOMPLETE: 1 runs have no result yet" in text
     assert "results/published/noise_tempering_table4.csv" in text
 
@@ -69,9 +70,9 @@ def test_the_text_says_what_is_missing_and_where_published_numbers_are(results: 
 def test_measured_metrics_are_taken_at_their_radius(tmp_path: Path) -> None:
     run = tempered(bits=2, tempering_c=0.2)
     store_sweep(tmp_path, {run: {}}, "tempering_table3")
-    spec = study_table_of("tempering_table3")
+    study = the_table("tempering_table3")
     unmeasured = table_of(tmp_path, "tempering_table3")
-    assert "not measured: sharpness rho=0.001" in study_formats(spec)["markdown"](unmeasured)
+    assert "not measured: sharpness rho=0.001" in text_of(study, unmeasured, "markdown")
     row = measure_row_of(run, raw_linf_subspace=[6.0, 2.5])
     measures_store(tmp_path).write(row["task_id"], [row])
     line = table_of(tmp_path, "tempering_table3").iloc[0]

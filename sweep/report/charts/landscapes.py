@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.config.measuring import FORMS
-from sweep.figures.landscapes import loss_grid, same_run
+from sweep.figures.parts.qgen_figure2 import loss_grid, same_run
 from sweep.report.axes import SHORT
 from sweep.report.charts.drawing import Chart, make_chart
 

@@ -1,5 +1,6 @@
 """QGen Figure 2: filter-normalized loss landscapes of one run at several precisions."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,23 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from sweep.config.checks import ConfigError
+from sweep.config.measuring import FORMS
 from sweep.config.run import RUN_FIELDS
-from sweep.figures.drawing import new_figure
-from sweep.tables.generalization import PRECISION
-from sweep.tables.published import network_name, precision_name
+from sweep.figures.drawing import new_figure, save
+from sweep.figures.measured import MeasuredFigure
+from sweep.tables.grouping import PRECISION
+from sweep.tables.labels import network_name, precision_name
 
 LEVELS = 14  # of the contours
 COLOURS = "viridis"
 _NAMED = ("optimizer", "lr", "weight_decay", "seed")  # named in the title
+
+
+class Landscapes(MeasuredFigure):
+    def draw(self, runs: pd.DataFrame, found: pd.DataFrame, folder: Path) -> list[Path]:
+        """One of each form of the weights."""
+        drawn = {form: draw_landscapes(found, form) for form in FORMS}
+        return [path for form in FORMS for path in save(drawn[form], folder, f"figure2-landscape-{form}")]
 
 
 def draw_landscapes(runs: pd.DataFrame, form: str) -> Figure:
@@ -83,3 +93,8 @@ def loss_grid(landscape: Any) -> tuple[np.ndarray, np.ndarray]:
     axis = np.array(sorted({point["x"] for point in landscape}))
     loss = np.array([point["loss"] for point in landscape])
     return axis, loss.reshape(len(axis), len(axis))
+
+
+PART = Landscapes(
+    name="2", meaning="Filter-normalized loss landscapes of one run at several precisions.", paper="QGen Figure 2"
+)

@@ -1,17 +1,32 @@
 """Measures against the generalization gap: a scatter per measure, and how well each ranks the runs."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sweep.config.measuring import FORMS
-from sweep.figures.drawing import colour, draw_cells, marker, new_figure
-from sweep.figures.ranking import MEASURES, POOLS
-from sweep.tables.published import precision_name
+from sweep.figures.drawing import colour, draw_cells, marker, new_figure, save
+from sweep.figures.measured import MeasuredFigure
+from sweep.figures.ranking import MEASURES, POOLS, rank
+from sweep.tables.labels import precision_name
 
 WIDE = 20.0  # the axis is logarithmic where the largest value is this many times the smallest
 _SHORT = {"all": "all runs", "full precision": "FP32 only"}
+
+
+class Ranking(MeasuredFigure):
+    def draw(self, runs: pd.DataFrame, found: pd.DataFrame, folder: Path) -> list[Path]:
+        """ranking.csv, the picture of it, and a scatter per measure."""
+        ranking = rank(found)
+        paths = save(draw_ranking(ranking), folder, "ranking")
+        ranking.to_csv(folder / "ranking.csv", index=False)
+        for measure in MEASURES:
+            name = f"scatter-{measure.replace('_', '-')}"
+            paths += save(draw_scatter(found, ranking, measure), folder, name)
+        return [folder / "ranking.csv", *paths]
 
 
 def draw_scatter(runs: pd.DataFrame, ranking: pd.DataFrame, measure: str) -> Figure:
@@ -57,3 +72,6 @@ def draw_ranking(ranking: pd.DataFrame) -> Figure:
         draw_cells(axes, cells.rename(columns=lambda name: name.replace("granulated_", "by ")), 1, "{:+.2f}")
         axes.set_title(f"{form} weights, {_SHORT[pool]} (n={chosen['n'].max()})", fontsize=10)
     return figure
+
+
+PART = Ranking(name="ranking", meaning="Which measure predicts the generalization gap: Kendall's tau, and granulated.")

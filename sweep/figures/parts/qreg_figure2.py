@@ -1,18 +1,26 @@
 """QReg Figures 2, 4 and 5: accuracy of quantized networks less that at full precision, by corruption."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from sweep.config.checks import ConfigError
-from sweep.figures.drawing import draw_cells, new_figure
-from sweep.tables.display import precision
-from sweep.tables.distortion_display import ALPHA, names_of
-from sweep.tables.distortions import BLOCK, IMAGES, distortion_table, error_improvement_table
-from sweep.tables.published import add_published_improvement
+from sweep.figures.drawing import draw_cells, new_figure, save
+from sweep.figures.figure import Figure as FigurePart
+from sweep.tables.distortions import BLOCK, IMAGES, distortion_table
+from sweep.tables.gaps import ALPHA
+from sweep.tables.labels import names_of, precision
+from sweep.tables.parts.qreg_table1 import PART as QREG_TABLE
 
 CLEAN = "clean"
 LARGEST = 10.0  # percentage points at which the colours end, at least
+
+
+class Corruptions(FigurePart):
+    def draw(self, runs: pd.DataFrame, found: pd.DataFrame, folder: Path) -> list[Path]:
+        return save(draw_corruptions(runs, found), folder, "corruptions")
 
 
 def corruption_cells(runs: pd.DataFrame, distortions: pd.DataFrame) -> pd.DataFrame:
@@ -38,7 +46,7 @@ def draw_corruptions(runs: pd.DataFrame, distortions: pd.DataFrame) -> Figure:
     quantized = table[table["pairs"] > 0]
     if quantized.empty:
         raise ConfigError("figure corruptions needs quantized runs and the same at 32 bits: none were evaluated")
-    printed = _printed(add_published_improvement(error_improvement_table(runs, distortions)))
+    printed = _printed(QREG_TABLE.lines(runs, distortions))
     panels = [(block, group) for block, group in quantized.groupby(list(BLOCK), sort=False)]
     figure = new_figure(2.2 + 3.2 * len(panels), 7.5)
     for axes, (block, group) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
@@ -75,5 +83,13 @@ def _printed(table: pd.DataFrame) -> dict[tuple[object, ...], pd.Series]:
 
 
 def _title(line: pd.Series, table: pd.DataFrame, pairs: int) -> str:
-    names = {**names_of(line, table), "corruption_constants": line["corruption_constants"]}
+    names = {**names_of(line, table, BLOCK), "corruption_constants": line["corruption_constants"]}
     return "\n".join([" ".join([names.pop("dataset"), names.pop("model")]), ", ".join(names.values()), f"n={pairs}"])
+
+
+PART = Corruptions(
+    name="corruptions",
+    meaning="Accuracy of quantized networks less that at full precision, by corruption.",
+    paper="QReg Figures 2, 4 and 5",
+    kind="distort",
+)

@@ -1,14 +1,22 @@
 """QGen Figure 1: the step size of every layer against the bit width."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sweep.config.checks import ConfigError
-from sweep.figures.drawing import colour, marker, new_figure
+from sweep.figures.drawing import colour, marker, new_figure, save
+from sweep.figures.measured import MeasuredFigure
 from sweep.tables.flatness import NETWORK
-from sweep.tables.published import network_name, precision_name
+from sweep.tables.labels import network_name, precision_name
+
+
+class StepSizes(MeasuredFigure):
+    def draw(self, runs: pd.DataFrame, found: pd.DataFrame, folder: Path) -> list[Path]:
+        return save(draw_step_sizes(found), folder, "figure1-step-sizes")
 
 
 def draw_step_sizes(runs: pd.DataFrame) -> Figure:
@@ -48,3 +56,6 @@ def _by_layer(group: pd.DataFrame) -> tuple[list[str], np.ndarray]:
     names = [name for name in steps[0] if all(name in each for each in steps)]
     labels = [name.removesuffix(".weight") for name in names]
     return labels, np.array([[each[name] for name in names] for each in steps])
+
+
+PART = StepSizes(name="1", meaning="The step size of every layer against the bit width.", paper="QGen Figure 1")

@@ -1,0 +1,1 @@
+"""Figures, one a file, each of which declares `PART`; the registry finds them here and outside of this package."""

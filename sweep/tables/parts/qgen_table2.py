@@ -1,0 +1,15 @@
+"""QGen Table 2: norms of the weights by network and precision."""
+
+from sweep.config.measuring import NORMS
+from sweep.tables.flatness import FlatnessTable
+
+PART = FlatnessTable(
+    name="2",
+    meaning="Norms of the weights, and their distance to the initial ones.",
+    title="Table 2: norms",
+    paper="QGen Table 2",
+    kind="measure",
+    published="qgen_table2",
+    in_report=True,
+    metrics=NORMS,
+)

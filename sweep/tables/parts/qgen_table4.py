@@ -1,0 +1,13 @@
+"""QGen Table 4: gaps on corrupted ImageNet by severity."""
+
+from sweep.tables.gaps import IMAGENET_MODELS, GapTable
+
+PART = GapTable(
+    name="4",
+    meaning="Generalization gap on corrupted test images, by corruption and severity.",
+    title="Table 4: gaps on corrupted images, by severity",
+    paper="QGen Table 4",
+    kind="distort",
+    published="qgen_table4",
+    models=IMAGENET_MODELS,
+)

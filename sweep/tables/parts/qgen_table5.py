@@ -1,0 +1,14 @@
+"""QGen Table 5: gaps on corrupted CIFAR-100 over all severities."""
+
+from sweep.tables.gaps import GapTable
+
+PART = GapTable(
+    name="5",
+    meaning="Generalization gap on corrupted test images, by corruption, over all severities.",
+    title="Table 5: gaps on corrupted images, over all severities",
+    paper="QGen Table 5",
+    kind="distort",
+    published="qgen_table5",
+    models={"cifar_resnet18": "ResNet-18", "mobilenet_v1": "MobileNet-V1", "vgg19": "VGG-19"},
+    over_severities=True,
+)
