@@ -39,11 +39,12 @@ class Launch:
         tasks: Sequence[Task],
         settings: Settings,
         sweep_dir: SweepDir,
+        project: Path,
         workers: int,
         executor: PackExecutor,
         listener: Listener | None = None,
     ) -> None:
-        self._settings, self._sweep_dir = settings, sweep_dir
+        self._settings, self._sweep_dir, self._project = settings, sweep_dir, project
         self._workers, self._executor, self._listener = workers, executor, listener
         self._history = History(Path(settings.results_dir))
         self._active: dict[str, _ActivePack] = {}
@@ -73,7 +74,7 @@ class Launch:
     def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
         return Pack(
             pack_id, tasks, str(self._sweep_dir.path), self._settings, os.getpid(), prunable=self._listener is not None,
-            search_path=search_path(),
+            project=str(self._project), search_path=search_path(),
         )  # fmt: skip
 
     def follow(self) -> Tally:

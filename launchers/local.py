@@ -13,7 +13,6 @@ import submitit
 from launchers.launch import Launch
 from launchers.plan_launcher import Ended, Listener, PlanLauncher
 from launchers.progress import Tally
-from sweep import PROJECT
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, make_tasks
@@ -56,13 +55,13 @@ class LocalLauncher(PlanLauncher):
         return max(1, slots // settings.processes_per_run)
 
     def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
     ) -> Tally:
         if settings.device == "cuda":
             _check_cuda()
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         workers = self.workers(settings)
-        launch = Launch(tasks, settings, sweep_dir, workers, LocalExecutor(workers, settings), listener)
+        launch = Launch(tasks, settings, sweep_dir, project, workers, LocalExecutor(workers, settings), listener)
         launch.submit(tasks)
         return launch.follow()
 
@@ -143,7 +142,7 @@ class _Process:
         executor = submitit.LocalExecutor(folder=pack.sweep.logs)
         own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
         executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
-        with _worker_environment(pack.settings.threads):
+        with _worker_environment(Path(pack.project), pack.settings.threads):
             self._job = executor.submit(work_on, pack)
         self.log = Path(self._job.paths.stdout)
 
@@ -173,12 +172,12 @@ def _end_of(process: _Process) -> Ended:
 
 
 @contextmanager
-def _worker_environment(threads: int) -> Iterator[None]:
+def _worker_environment(project: Path, threads: int) -> Iterator[None]:
     """Workers inherit the thread count, and ignore the Ctrl-C that a terminal sends to all: we tell them to stop."""
     counts = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with environment(worker_environment(os.environ, PROJECT) | counts):
+        with environment(worker_environment(os.environ, project) | counts):
             yield
     finally:
         signal.signal(signal.SIGINT, previous)

@@ -59,11 +59,11 @@ class PlanLauncher(Launcher):
 
     @abstractmethod
     def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
     ) -> Tally:
         """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
 
-        `settings` are resolved.
+        `settings` are resolved. Workers import the packages that lie in the folder `project`.
 
         With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
         """

@@ -15,7 +15,6 @@ from launchers.plan_launcher import Ended
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
 from launchers.slurm.ledger import Ledger, Submitted
-from sweep import PROJECT
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
 from sweep.results.journal import STOPPED, JournalReader
@@ -158,7 +157,8 @@ class SlurmExecutor:
     def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
         executor = submitit.SlurmExecutor(folder=folder)
         executor.update_parameters(**self._parameters, job_name=name, comment=name)
-        with environment(worker_environment(commands.clean_environment(), PROJECT)):
+        project = Path(packs[0].project)  # one for all packs of a launch
+        with environment(worker_environment(commands.clean_environment(), project)):
             try:
                 with executor.batch():
                     jobs = [executor.submit(work_on, pack) for pack in packs]

@@ -87,11 +87,11 @@ class SlurmLauncher(PlanLauncher):
         return settings.workers or self._running or USUAL_TASKS
 
     def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, listener: Listener | None = None
+        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
     ) -> Tally:
         tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
-        launch = Launch(tasks, settings, sweep_dir, self.workers(settings), executor, listener)
+        launch = Launch(tasks, settings, sweep_dir, project, self.workers(settings), executor, listener)
         by_id = {task.task_id: task for task in tasks}
         attached = executor.attach(by_id, launch.make_pack)
         launch.attach(attached)

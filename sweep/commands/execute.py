@@ -10,7 +10,7 @@ from pathlib import Path
 
 from launchers.plan_launcher import Listener, PlanLauncher
 from launchers.progress import Tally
-from sweep import data
+from sweep import PROJECT, data
 from sweep.commands.todays_code import todays_code
 from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
@@ -23,6 +23,7 @@ from sweep.results.compaction import compact_all
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import STORES, Store, stored
 from sweep.terminal import shell_command
+from sweep.worker.snapshot import make_snapshot
 
 Point = tuple[RunConfig, DataSource]
 PLAN_COLUMNS = ("run_id", "status", "code", "seconds", "device", "engine", "processes", *RUN_FIELDS)
@@ -89,8 +90,9 @@ def show_and_launch(
     plan.write(sweep_dir.plan)
     if plan.to_do(settings.rerun):
         with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
+            project = project_of_workers(settings, sweep_dir)
             prepare(plan.to_do(settings.rerun), settings)
-            tally = launch(plan, settings, launcher, sweep_dir)
+            tally = launch(plan, settings, launcher, sweep_dir, project)
         exit_on_errors(tally.errors, STORES[plan.kind](results_dir))
     else:
         print("nothing to do: every run has its row")
@@ -137,13 +139,23 @@ def _outcome(results_dir: Path, run_id: str) -> str:
     )
 
 
+def project_of_workers(settings: Settings, sweep_dir: SweepDir) -> Path:
+    """The folder whose packages workers of the sweep import: this process's own, or a snapshot of it as it is now."""
+    return make_snapshot(PROJECT, sweep_dir.snapshots) if settings.snapshot else PROJECT
+
+
 def launch(
-    plan: Plan, settings: Settings, launcher: PlanLauncher, sweep_dir: SweepDir, listener: Listener | None = None
+    plan: Plan,
+    settings: Settings,
+    launcher: PlanLauncher,
+    sweep_dir: SweepDir,
+    project: Path,
+    listener: Listener | None = None,
 ) -> Tally:
-    """Does what `plan` has left to do; for `listener` see `PlanLauncher.launch_plan`."""
+    """Does what `plan` has left to do; for `project` and `listener` see `PlanLauncher.launch_plan`."""
     for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
         data.prepare(source, ResultsDir(Path(settings.results_dir)).cache)
-    return launcher.launch_plan(plan, settings, sweep_dir, listener)
+    return launcher.launch_plan(plan, settings, sweep_dir, project, listener)
 
 
 @contextmanager

@@ -57,6 +57,7 @@ class Settings:
     max_timeouts: int = _shared(100, "likewise at its task's time limit; a training goes on from its checkpoint")
     max_preemptions: int = _shared(100, "likewise what was preempted")
     max_node_losses: int = _shared(10, "likewise what lost its node")
+    snapshot: bool = _shared(False, "workers import a copy of the code as planned, kept under the sweep's folder")
     wait: bool = _shared(True, "false: submit to SLURM and leave; the same command again follows")
     stop_after_same_error: int = _shared(5, "stop when this many all failed, first of all, with one error")
     study: str = ""
@@ -83,7 +84,7 @@ def make_settings(values: Mapping[str, object], study: str) -> Settings:
         "array_size": check_integer("array_size", values["array_size"], 0),
         "gpu_memory_gb": check_number("gpu_memory_gb", values["gpu_memory_gb"], 0),
         "rerun": check_choice("rerun", values["rerun"], ("missing", "stale")),
-        **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "wait")},
+        **{name: check_boolean(name, values[name]) for name in ("keep_weights", "dry_run", "snapshot", "wait")},
         **{name: check_integer(name, values[name], 1) for name in counts},
         **{name: check_number(name, values[name], 0, low_open=True) for name in positive},
     }

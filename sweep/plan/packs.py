@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweep import PROJECT
 from sweep.config.engines import engine_for
 from sweep.config.run import DataSource, RunConfig, array_key, can_join_array
 from sweep.config.settings import Settings
@@ -46,6 +47,7 @@ class Pack:
     time_limit_s: float | None = None  # of its task, on a cluster
     warning_s: float = 0.0  # how long before it SLURM sends SIGUSR2
     prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests
+    project: str = str(PROJECT)  # the folder whose packages its worker imports: the checkout, or a snapshot of it
     search_path: tuple[str, ...] = ()  # where the command found modules; the last folders where a worker looks
 
     @property

@@ -91,6 +91,11 @@ class SweepDir:
         return self.path / "logs"
 
     @property
+    def snapshots(self) -> Path:
+        """The folder of copies of the code that workers import, with snapshot=true."""
+        return self.path / "code"
+
+    @property
     def lock(self) -> Path:
         """Held by the launcher that works at the sweep."""
         return self.path / "launcher.lock"

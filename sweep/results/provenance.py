@@ -1,5 +1,6 @@
 """What made a number, besides its code: git commit, versions, machine."""
 
+import json
 import os
 import platform
 import subprocess
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import sweep
+
+_GIT_STATE = "git_state.json"  # of a copy of a checkout
 
 
 @cache
@@ -54,11 +57,22 @@ def machine() -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> tuple[str, bool]:
-    """Commit of the checkout at `folder` and whether it has uncommitted changes; ("", False) if it is none."""
+    """Returns the commit of the checkout at `folder` and whether it has uncommitted changes; ("", False) if it is none.
+
+    Of a copy it returns what `note_git_state` noted.
+    """
+    if (folder / _GIT_STATE).exists():
+        commit, dirty = json.loads((folder / _GIT_STATE).read_text())
+        return commit, dirty
     if not (folder / ".git").exists():
         return "", False
     commit = _git(folder, "rev-parse", "HEAD")
     return commit, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def note_git_state(checkout: Path, copy: Path) -> None:
+    """Has `git_state` tell of the folder `copy` what it tells of `checkout` now."""
+    (copy / _GIT_STATE).write_text(json.dumps(git_state(checkout)))
 
 
 def _git(folder: Path, *arguments: str) -> str:

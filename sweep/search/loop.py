@@ -68,7 +68,7 @@ def search(problem: Problem, launcher: PlanLauncher) -> None:
         return
     problem.folder.path.mkdir(parents=True, exist_ok=True)
     with execute.stopped_and_compacted(problem.results_dir), execute.only_launcher(problem.folder):
-        searching.run()
+        searching.run(execute.project_of_workers(settings, problem.folder))
     print(searching.outcome())
     print("best runs:", shell_command("sweep.best", results_dir=problem.results_dir, sweep=problem.search_id))
     execute.exit_on_errors(searching.errors, rows_store(problem.results_dir))
@@ -100,14 +100,17 @@ class _Search:
             ]
         )
 
-    def run(self) -> None:
-        """Ends when every trial has its outcome; what another process stored in the meantime counts too."""
+    def run(self, project: Path) -> None:
+        """Ends when every trial has its outcome; what another process stored in the meantime counts too.
+
+        Workers import the packages that lie in the folder `project`, to the last batch.
+        """
         while True:
             recorded, rows = self._log.read(), self._rows()
             plan = self._to_train(recorded, rows)
             missing = self._problem.options.n_trials - len(recorded.trials)
             if plan.runs:
-                self._train(plan, recorded, rows)
+                self._train(plan, recorded, rows, project)
             elif missing > 0:
                 self._ask(recorded, rows, min(self._workers, missing))
             else:
@@ -168,7 +171,7 @@ class _Search:
                 seeds += [AskedTrial(run_id, parameters, {})] if parameters is not None else []
         return seeds
 
-    def _train(self, plan: Plan, recorded: Recorded, rows: Rows) -> None:
+    def _train(self, plan: Plan, recorded: Recorded, rows: Rows, project: Path) -> None:
         problem = self._problem
         epochs = {planned.run_id: planned.run.epochs for planned in plan.runs}
         self._trained |= epochs.keys()
@@ -177,7 +180,7 @@ class _Search:
         if problem.options.prunes:
             study = self._study(recorded, rows, frozenset(epochs))
             listener = Pruning(study, recorded.trials, epochs, problem.options.objectives[0], self._log, problem.folder)
-        tally = execute.launch(plan, problem.settings, self._launcher, problem.folder, listener)
+        tally = execute.launch(plan, problem.settings, self._launcher, problem.folder, project, listener)
         self.errors |= tally.errors
         self._stop_on_shared_error()
 

@@ -352,7 +352,7 @@ SETTINGS = {
     "results_dir": "r", "device": "cpu", "engine": "auto", "kernels": "torch", "array_size": 0, "gpu_memory_gb": 0,
     "workers": 2, "threads": 1, "processes_per_run": 1, "decode_workers": 4, "pack_minutes": 10,
     "checkpoint_seconds": 60, "initial_weights_file": "", "teacher_file": "", "keep_weights": False,
-    "dry_run": False, "rerun": "missing", "max_attempts": 3, "wait": True,
+    "dry_run": False, "rerun": "missing", "max_attempts": 3, "snapshot": False, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
     "stop_after_same_error": 5,
 }  # fmt: skip

@@ -38,6 +38,7 @@ class Pretence:
         self.submitted += [[task.run.seed for task in pack.tasks] for pack in packs]
         self.attempts += [pack.tasks[0].attempt for pack in packs]
         self._new += packs
+        assert all(pack.project == "/project" for pack in packs)  # also of those that are submitted again
 
     def advance(self) -> None:
         self._ended = []
@@ -81,7 +82,8 @@ def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) ->
     sweep_dir = ResultsDir(tmp_path).sweep("s")
     executor = Pretence(sweep_dir, script, settings.get("engine") == "array")
     given = tasks([1.0] * runs)
-    one = Launch(given, Settings(results_dir=str(tmp_path), **settings), sweep_dir, 1, executor)  # type: ignore[arg-type]
+    asked = Settings(results_dir=str(tmp_path), **settings)
+    one = Launch(given, asked, sweep_dir, Path("/project"), 1, executor)  # type: ignore[arg-type]
     one.submit(given)
     return one.follow(), executor
 

@@ -24,6 +24,7 @@ PATHS = {
     SWEEP.plan: "r/sweeps/s/plan.parquet",
     SWEEP.journal("p"): "r/sweeps/s/journal/p.jsonl",
     SWEEP.logs: "r/sweeps/s/logs",
+    SWEEP.snapshots: "r/sweeps/s/code",
     SWEEP.lock: "r/sweeps/s/launcher.lock",
     SWEEP.submissions: "r/sweeps/s/submissions.jsonl",
     SWEEP.trials: "r/sweeps/s/trials.jsonl",

@@ -10,8 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from launchers.local import LocalLauncher
 from sweep import PROJECT
+from sweep import run as run_command
+from sweep.worker import snapshot
 from tests.commands.test_run import CIRCUMSTANCES, SMALL, faulty, run, start, wait_for, worker_pids
+from tests.inline import run_inline
 
 __all__ = ["faulty"]  # a fixture
 
@@ -136,6 +140,23 @@ def test_grid_rows_are_not_trained_again_and_seed_a_search(tmp_path: Path) -> No
     output = search(results_dir, "lr=interval(0.01,0.2)", "bits=2,8,32", "seed_from_rows=true", *both)
     assert "2 trials (2 complete) of 2 runs, 4 seeds, " in output and "on the Pareto front" in output
     assert "seeds" not in search(results_dir, "lr=interval(0.01,0.05)", "bits=8,32", *both, "dry_run=true")
+
+
+def test_workers_of_every_batch_import_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the code is edited between the batches: here its copies would be of nothing."""
+    projects = []
+    launch_plan = LocalLauncher.launch_plan
+
+    def recorded(launcher: LocalLauncher, plan: Any, settings: Any, sweep_dir: Any, project: Path, *more: Any) -> Any:
+        projects.append(project)
+        monkeypatch.setattr(snapshot, "PACKAGES", ())
+        return launch_plan(launcher, plan, settings, sweep_dir, project, *more)
+
+    monkeypatch.setattr(LocalLauncher, "launch_plan", recorded)
+    arguments = (*SEARCH, *SPACE, "n_trials=4", "epochs=1", "snapshot=true", f"results_dir={tmp_path}")
+    run_inline(run_command, monkeypatch, *arguments)
+    assert len(projects) > 1
+    assert {*projects} == {*tmp_path.glob("sweeps/*/code/*")} and (projects[0] / "sweep").is_dir()
 
 
 def test_failed_runs_are_tried_again_by_the_next_command(tmp_path: Path, faulty: dict[str, str]) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from launchers.local import _worker_environment
-from sweep import PROJECT
 from sweep.worker.environment import (
     FAULT_HANDLER,
     MALLOC,
@@ -43,9 +42,9 @@ def test_it_is_for_workers_only(monkeypatch: pytest.MonkeyPatch) -> None:
     with environment({"ONLY": "this"}):
         assert dict(os.environ) == {"ONLY": "this"}
     assert dict(os.environ) == before
-    with _worker_environment(2):
+    with _worker_environment(Path("/project"), 2):
         counts = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-        assert dict(os.environ) == worker_environment(before, PROJECT) | counts
+        assert dict(os.environ) == worker_environment(before, Path("/project")) | counts
     assert dict(os.environ) == before
 
 

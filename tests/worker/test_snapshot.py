@@ -1,0 +1,135 @@
+"""With snapshot=true a sweep goes on with the code that it was planned with, though the checkout is edited."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sweep import PROJECT
+from sweep.results.provenance import git_state
+from sweep.worker.snapshot import PACKAGES, make_snapshot
+from tests.commands.test_run import SMALL
+
+DECIDES, OLD, NEW = "sweep/config/run.py", "sorted({*early, *late, run.epochs})", "[run.epochs]"
+ONE = [*SMALL, "eval_every_epochs=1", "hydra/launcher=local", "device=cpu"]
+# A command whose checkout is edited, and the edit committed, after its packs were submitted and before a worker starts.
+COMMAND = f"""
+import subprocess, sys
+from pathlib import Path
+from launchers.local import LocalExecutor
+from sweep import PROJECT, run
+advance = LocalExecutor.advance
+def edit_and_advance(executor):
+    LocalExecutor.advance = advance
+    for pack in executor._waiting:
+        print("planned", *(task.code for task in pack.tasks))
+    file = PROJECT / {DECIDES!r}
+    file.write_text(file.read_text().replace({OLD!r}, {NEW!r}))
+    subprocess.run(["git", "-C", PROJECT, "commit", "--quiet", "--all", "--message=edit"], check=True)
+    advance(executor)
+LocalExecutor.advance = edit_and_advance
+run.main()
+"""
+AUTHOR = {f"GIT_{who}_{what}": "me@here" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True, env=os.environ | AUTHOR
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the package, committed."""
+    folder = tmp_path / "checkout"
+    for name in PACKAGES:
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".gitignore").write_text("__pycache__\n")
+    git(tmp_path, "init", "--quiet", "checkout")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=first")
+    return folder
+
+
+@dataclass(frozen=True)
+class Done:
+    """One run by a command whose checkout was edited under it."""
+
+    planned: str  # fingerprint
+    commit: str  # of the checkout when it was planned
+    row: dict[str, Any]
+    epochs: list[int]  # that were evaluated
+    log: str
+
+
+def run_while_edited(checkout: Path, results_dir: Path, *arguments: str) -> Done:
+    commit = git(checkout, "rev-parse", "HEAD")
+    command = [sys.executable, "-c", COMMAND, *ONE, *arguments, f"results_dir={results_dir}"]
+    env = os.environ | AUTHOR | {"PYTHONPATH": str(checkout)}
+    done = subprocess.run(command, cwd=checkout.parent, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (planned,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("planned")]
+    (row,) = pd.read_parquet(results_dir / "rows").to_dict("records")
+    epochs = pd.read_parquet(results_dir / "curves").dropna(subset="test_loss")["epoch"].tolist()
+    (log,) = results_dir.glob("sweeps/*/logs/*_log.out")
+    assert git(checkout, "rev-parse", "HEAD") != commit
+    return Done(planned, commit, row, epochs, log.read_text())
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_workers_and_ranks_import_the_code_as_planned(processes: int, checkout: Path, tmp_path: Path) -> None:
+    done = run_while_edited(checkout, tmp_path / "r", "snapshot=true", f"processes_per_run={processes}")
+    assert done.epochs == [1, 2, 3]
+    assert (done.row["code"], done.row["commit"], done.row["dirty"]) == (done.planned, done.commit, False)
+    assert "edited" not in done.log
+
+
+def test_without_a_snapshot_the_log_says_that_the_code_was_edited(checkout: Path, tmp_path: Path) -> None:
+    done = run_while_edited(checkout, tmp_path / "r")
+    assert done.epochs == [3]
+    assert done.row["code"] != done.planned and done.row["commit"] == git(checkout, "rev-parse", "HEAD") != done.commit
+    assert "the code of 1 of 1 runs was edited since they were planned" in done.log
+    assert not list((tmp_path / "r").glob("sweeps/*/code"))
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_code_is_copied_once_and_other_code_beside_it(checkout: Path, tmp_path: Path) -> None:
+    compiled = checkout / "sweep" / "__pycache__"
+    compiled.mkdir()
+    (compiled / "run.pyc").touch()
+    folder = tmp_path / "code"
+    first = make_snapshot(checkout, folder)
+    held, inode = files_in(first), first.stat().st_ino
+    assert make_snapshot(checkout, folder) == first and first.stat().st_ino == inode
+    compiled.joinpath("run.pyc").unlink()
+    assert {name: held[name] for name in held if name.startswith(PACKAGES)} == {
+        name: content for name, content in files_in(checkout).items() if name.startswith(PACKAGES)
+    }
+    (checkout / DECIDES).write_text("EDITED = 1\n")
+    second = make_snapshot(checkout, folder)
+    assert files_in(first) == held and (second / DECIDES).read_text() == "EDITED = 1\n"
+    assert set(folder.iterdir()) == {first, second}
+
+
+def test_a_copy_knows_the_commit_and_whether_there_were_changes(checkout: Path, tmp_path: Path) -> None:
+    commit = git(checkout, "rev-parse", "HEAD")
+    clean = make_snapshot(checkout, tmp_path / "code")
+    (checkout / DECIDES).write_text("EDITED = 1\n")
+    dirty = make_snapshot(checkout, tmp_path / "code")
+    git(checkout, "commit", "--quiet", "--all", "--message=edit")
+    assert (git_state(clean), git_state(dirty)) == ((commit, False), (commit, True))
+    committed = make_snapshot(checkout, tmp_path / "code")
+    assert git_state(committed) == (git(checkout, "rev-parse", "HEAD"), False) and committed != dirty
+    shutil.rmtree(checkout / ".git")
+    assert git_state(make_snapshot(checkout, tmp_path / "code")) == ("", False)
