@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ def test_the_same_code_is_copied_once_and_other_code_beside_it(checkout: Path, t
     second = make_snapshot(checkout, folder)
     assert files_in(first) == held and (second / DECIDES).read_text() == "EDITED = 1\n"
     assert set(folder.iterdir()) == {first, second}
+
+
+def test_what_is_copied_is_what_is_installed() -> None:
+    setup = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert set(PACKAGES) == {name.replace(".", "/") for name in setup["include"] if not name.endswith("*")}
 
 
 def test_a_copy_knows_the_commit_and_whether_there_were_changes(checkout: Path, tmp_path: Path) -> None:
