@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from sweep.accept_code import main
-from sweep.commands.todays_code import code_of_work
+from sweep.commands.todays_code import code_of_work, todays_code
 from sweep.config.checks import ConfigError
 from sweep.config.distorting import Distortion
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.work import Kind
 from sweep.plan.plan import State, state_of
 from sweep.plan.sources import installed_text
+from sweep.results.accepted import accepted_code
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import distortions_store, measures_store, rows_store, stored
 from tests.conftest import DIGITS, tiny_run
@@ -107,6 +108,20 @@ def test_what_is_recorded(results: Path, told: Callable[..., str]) -> None:
         assert line["reason"] == "only messages changed" and "@" in line["by"] and line["at"].endswith("+00:00")
     assert "nothing to accept" in told("code=old0", "confirm=true")
     assert len(ResultsDir(results).accepted_code.read_text().splitlines()) == 3
+
+
+def test_acceptances_are_of_one_kind_of_work(results: Path, told: Callable[..., str]) -> None:
+    told("code=old0", "confirm=true")
+    for kind in ("measure", "distort"):
+        assert accepted_code(results, kind) == {(OLD, code_of_work(kind, results)(LSQ, DIGITS).fingerprint)}
+
+
+def test_the_engine_that_trained_a_run_is_part_of_its_code(results: Path, told: Callable[..., str]) -> None:
+    rows_store(results).write(OTHER.run_id, [row_of(OTHER, code=OLDER, engine="array")])
+    told("code=older", "confirm=true")
+    code = todays_code("train", results, []).of
+    assert accepted_code(results, "train") == {(OLDER, code(OTHER, DIGITS, "array").fingerprint)}
+    assert not code(OTHER, DIGITS, "plain").made(OLDER)
 
 
 def test_the_list_counts_what_is_todays_accepted_and_stale(results: Path, told: Callable[..., str]) -> None:
