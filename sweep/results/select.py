@@ -36,8 +36,8 @@ class Selection:
 def make_selection(texts: Mapping[str, object]) -> Selection:
     """The selection of a command line: `run_id`, `sweep` and hyperparameters by name."""
     values = {name: str(value) for name, value in texts.items()}
-    sweep, run_ids = values.pop("sweep", ""), values.pop("run_id", "")
-    return Selection(sweep, tuple(run_ids.split(",")) if run_ids else (), values)
+    sweep, run_ids = values.pop("sweep", ""), values.pop("run_id", None)
+    return Selection(sweep, () if run_ids is None else tuple(run_ids.split(",")), values)
 
 
 def selected_runs(results_dir: Path, selection: Selection) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def keep(points, facts, settings, launcher):
     from pathlib import Path
     from tests.todays_code import today
     make_plan("", points, facts, [], today, "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
-sweeper.execute = keep
+sweeper.train = keep
 sys.argv = ["sweep.run", *{list(arguments)!r}, "hydra/launcher=local"]
 run.main()
 """

@@ -252,12 +252,12 @@ import json, sys
 from pathlib import Path
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
-from sweep.worker.job import run_pack
+from sweep.worker.job import work_on
 from tests.plan.test_code import tasks_of
 results_dir, engine = Path(sys.argv[1]), sys.argv[2]
 settings = Settings(str(results_dir), device="cpu", engine=engine, keep_weights=True)
 for number, task in enumerate(tasks_of(sys.argv[3], results_dir)):
-    run_pack(Pack(f"pack-{number}", (task,), str(results_dir / "sweep"), settings, 0))
+    work_on(Pack(f"pack-{number}", (task,), str(results_dir / "sweep"), settings, 0))
 print(json.dumps([name for name in sys.modules if name.startswith("sweep.")]))
 """
 
