@@ -48,7 +48,7 @@ def write_pair(folder: Path, shape: tuple[int, ...] = (6, 5, 3), features: Any =
 
 
 def source(folder: Path, **changes: Any) -> DataSource:
-    return DataSource(**{"kind": "parquet_images", "name": "birds", "directory": str(folder), **changes})
+    return DataSource(**{"loader": "parquet_images", "name": "birds", "directory": str(folder), **changes})
 
 
 def test_images_labels_and_class_names(tmp_path: Path) -> None:
@@ -152,4 +152,4 @@ def test_unknown_source(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match="data_source=webdataset: allowed are cifar10, cifar100, digits, flowers102, image_f"
     ):
-        data.describe(source(tmp_path, kind="webdataset"))
+        data.describe(source(tmp_path, loader="webdataset"))

@@ -25,7 +25,7 @@ def test_sources_of_one_kind_are_one_line(tmp_path: Path) -> None:
     runs = runs_of_tables(tmp_path, sweep="")
     table = PART.lines(runs, runs)
     at_2_bits = table.loc[table["bits"] == 2, NAMES].to_numpy().tolist()
-    four_bits = "run quantizer=lsq bits=4 first_last=b step_size_weight_decay=False"
+    four_bits = "run bits=4 quantizer=lsq first_last=b step_size_weight_decay=False"
     assert sorted(at_2_bits) == sorted(
         [
             [2, "run at full precision", "none", 2, 2],  # beside the runs that were tuned at full precision
