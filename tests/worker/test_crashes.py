@@ -123,7 +123,7 @@ def check_crashes(results_dir: Path, done: Any, with_trace: bool = True) -> None
         first, _, trace = table.loc[bits, "error"].partition("\n")
         assert f"1 times at this run: crashed by {name} {cpu}, qsweep {found['qsweep_version']}; end of /" in first
         assert f"_0_log.out at run {table.loc[bits, 'run_id'][:12]}:" in first
-        assert (trace.startswith("Fatal Python error: ") and " in results" in trace) == with_trace
+        assert (trace.startswith("Fatal Python error: ") and " in work_on" in trace) == with_trace
     assert table.loc[3, "error"].startswith("the worker ended 1 times at this run: killed; end of /")
     assert (table["cpu_capability"] == found["cpu_capability"]).all()
     (sweep,) = find_sweeps(results_dir, "")

@@ -84,7 +84,8 @@ def test_killed_stopped_and_resumed(digit_arrays: ImageArrays, tmp_path: Path) -
     result = train_in_processes(task, pack, lambda: False)
     assert result is not None and not rank_pids()
     alone = trained_alone(RUN, digit_arrays)
-    assert [result[name] for name in COMPARED] == pytest.approx([alone[name] for name in COMPARED], rel=1e-10)
+    columns = result.columns()
+    assert [columns[name] for name in COMPARED] == pytest.approx([alone[name] for name in COMPARED], rel=1e-10)
 
 
 def test_the_trace_of_a_process_that_raises(tmp_path: Path) -> None:

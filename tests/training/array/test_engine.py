@@ -195,7 +195,7 @@ def test_members_at_different_steps_train_one_group_after_the_other(
 
 def test_runs_of_two_architectures_are_no_array(digit_arrays: ImageArrays) -> None:
     runs = [*members(2), tiny_run(width=3)]
-    with pytest.raises(ValueError, match="members of an array differ in more than seed, bits"):
+    with pytest.raises(ValueError, match="members of an array differ in more than bits, quantizer"):
         as_array(runs, digit_arrays)
 
 
