@@ -50,7 +50,7 @@ def test_a_sweep_in_progress(tmp_path: Path) -> None:
     store_sweep(tmp_path, {run: gap(0.1) if run.seed == 0 else None for run in runs})
     found = sections_of(tmp_path)
     assert "not complete" in found["what-ran"].text[1]
-    (missing,) = found["what-ran"].tables[2].runs
+    (missing,) = found["what-ran"].tables[2].run_ids
     assert set(missing) == {run.run_id for run in runs if run.seed == 1}
     assert found["what-ran"].tables[2].lines == (("all runs with seed=1",),)
 
