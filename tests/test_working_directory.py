@@ -76,7 +76,10 @@ def test_the_script_has_every_command() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
-    [((), "no command: allowed are accept_code, best, "), (("tabels",), "tabels; did you mean tables?: allowed are accept_code, best, ")],
+    [
+        ((), "no command: allowed are accept_code, best, "),
+        (("tabels",), "tabels; did you mean tables?: allowed are accept_code, best, "),
+    ],
 )
 def test_what_is_no_command(arguments: tuple[str, ...], why: str, programs: Path, tmp_path: Path) -> None:
     done = run(programs / "qsweep", *arguments, cwd=tmp_path)
