@@ -21,7 +21,7 @@ from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import FINAL, rows_store, run_of_row, stored
 from sweep.search.options import METRICS, SearchOptions
 from sweep.search.pruning import Pruning, recorded_curves
-from sweep.search.space import Space
+from sweep.search.space import Alternatives, Space
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, Recorded, TrialLog
 from sweep.terminal import duration, shell_command
@@ -35,7 +35,7 @@ ROW_COLUMNS = tuple(dict.fromkeys((*execute.PLAN_COLUMNS, *METRICS)))
 class Problem:
     """What is searched, where and with what."""
 
-    space: Space
+    space: Space | Alternatives
     options: SearchOptions
     settings: Settings
     sources: Mapping[str, DataSource]  # by data set

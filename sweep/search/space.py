@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 from sweep.config.checks import ConfigError
@@ -10,6 +11,7 @@ from sweep.config.grid import Axis, expand, fixed_axis, in_order_of_dependence
 from sweep.config.run import RunConfig, check_value, identity, make_run
 
 Values = Mapping[str, Any]
+PART = "part"  # the parameter that chooses one of several spaces
 FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering_c", "tempering_k", "rho", "beta",
           "temperature", "hard_label_share", "bin_regularization")  # fmt: skip
 
@@ -135,6 +137,66 @@ class Space:
         """The values that the axis `by` has somewhere in the space."""
         swept = [value for axis in self.axes if axis.name == by for values in axis.values.values() for value in values]
         return list(dict.fromkeys(map(str, swept or (base.get(by or "") for base in self.bases.values()))))
+
+
+@dataclass(frozen=True)
+class Alternatives:
+    """Several spaces, the parts of a grid: a trial chooses one of them, and then a point of it.
+
+    A parameter of the second part is called `lr[part=2]`: parts may have different values of it.
+    """
+
+    parts: tuple[Space, ...]
+
+    def suggest(self, trial: Suggests) -> dict[str, Any]:
+        """A point of one part, as `trial` chooses both: a value for every field of a run."""
+        number: int = trial.suggest_categorical(PART, tuple(range(1, len(self.parts) + 1)))
+        return self.parts[number - 1].suggest(_OfPart(trial, number))
+
+    def corners(self) -> Iterator[dict[str, Any]]:
+        """The corners of every part."""
+        return chain.from_iterable(part.corners() for part in self.parts)
+
+    def parameters(self, run: RunConfig) -> dict[str, Any] | None:
+        """What a trial would have chosen to get `run`, of the first part that has it; None where none has."""
+        for number, part in enumerate(self.parts, 1):
+            found = part.parameters(run)
+            if found is not None:
+                return {PART: number} | {_in_part(name, number): value for name, value in found.items()}
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """All that makes the spaces what they are, as JSON can hold it."""
+        return {"parts": [part.description() for part in self.parts]}
+
+    def lines(self) -> list[str]:
+        """One per hyperparameter that varies in a part, for people."""
+        return [
+            f"part {number}: {line}"
+            for number, part in enumerate(self.parts, 1)
+            for line in part.lines() or ["1 point"]
+        ]
+
+
+@dataclass(frozen=True)
+class _OfPart:
+    """A trial whose parameters are those of one part."""
+
+    trial: Suggests
+    number: int
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        return self.trial.suggest_categorical(_in_part(name, self.number), choices)
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool) -> float:
+        return self.trial.suggest_float(_in_part(name, self.number), low, high, log=log)
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int) -> int:
+        return self.trial.suggest_int(_in_part(name, self.number), low, high, step=step)
+
+
+def _in_part(name: str, number: int) -> str:
+    return f"{name}[{PART}={number}]"
 
 
 class _Outside(Exception):

@@ -19,7 +19,7 @@ from sweep.config.run import RunConfig, make_run
 from sweep.results.rows import FINAL
 from sweep.search.options import SearchOptions
 from sweep.search.samplers import make_pruner, make_sampler
-from sweep.search.space import Space
+from sweep.search.space import Alternatives, Space
 from sweep.search.trials import AskedTrial
 
 Curve = Mapping[int, float]  # objective by evaluated epoch
@@ -55,14 +55,14 @@ class Outcomes:
         return [float(row[objective.column]) for objective in options.objectives]
 
 
-def search_id(space: Space, options: SearchOptions) -> str:
+def search_id(space: Space | Alternatives, options: SearchOptions) -> str:
     """Names the search by its content: the same command goes on with it."""
     content = json.dumps([space.description(), options.description()], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def make_study(
-    space: Space,
+    space: Space | Alternatives,
     options: SearchOptions,
     trials: Sequence[AskedTrial],
     outcomes: Outcomes,
@@ -80,7 +80,7 @@ def make_study(
     return study
 
 
-def _frozen(space: Space, options: SearchOptions, trial: AskedTrial, outcomes: Outcomes) -> FrozenTrial:
+def _frozen(space: Space | Alternatives, options: SearchOptions, trial: AskedTrial, outcomes: Outcomes) -> FrozenTrial:
     fixed = FixedTrial(dict(trial.parameters))
     space.suggest(fixed)
     state = outcomes.state(trial.run_id)
@@ -95,7 +95,7 @@ def _frozen(space: Space, options: SearchOptions, trial: AskedTrial, outcomes: O
     )
 
 
-def ask(study: optuna.Study, space: Space, count: int) -> list[AskedTrial]:
+def ask(study: optuna.Study, space: Space | Alternatives, count: int) -> list[AskedTrial]:
     """`count` new trials. Raises `ConfigError` where a point cannot be trained."""
     asked = []
     with warnings.catch_warnings():
@@ -112,5 +112,5 @@ def notes_of(study: optuna.Study, number: int) -> dict[str, Any]:
     return dict(study.get_trials(deepcopy=False)[number].system_attrs)
 
 
-def run_of(space: Space, trial: AskedTrial) -> RunConfig:
+def run_of(space: Space | Alternatives, trial: AskedTrial) -> RunConfig:
     return make_run(space.suggest(FixedTrial(dict(trial.parameters))))

@@ -9,10 +9,11 @@ from omegaconf import OmegaConf
 from sweep.commands.execute import describe_all
 from sweep.commands.sweeper import PlanSweeper, command_line_axes, errors_for_hydra, settings_of, source_of
 from sweep.config.checks import ConfigError
-from sweep.config.grid import AXES, Axis, composed_and_merged, parse_axes
+from sweep.config.facts import DataFacts
+from sweep.config.grid import AXES, Axis, composed_and_merged, parse_parts
 from sweep.config.run import check_value
 from sweep.search.options import make_options
-from sweep.search.space import Interval, Space, make_interval
+from sweep.search.space import Alternatives, Interval, Space, Values, make_interval
 
 LOG = "log"
 
@@ -32,20 +33,40 @@ class OptunaSweeper(PlanSweeper):
         overrides, fixed, first = self._parse(arguments)
         intervals = command_line_intervals(overrides)
         values = command_line_axes([o for o in overrides if o.get_key_element() not in intervals])
-        axes = parse_axes(first["grid"]["axes"]) | values
-        composed, merged = composed_and_merged({name: axes[name] for name in axes if name not in intervals})
-        check_dependence(composed, intervals)
-        compositions = self._compositions(fixed, composed)
-        sources = {source.name: source for source in map(source_of, compositions.values())}
-        facts = describe_all(sources.values())
-        bases = {
-            choice: {**base, "data_sha256": facts[source_of(base).name].sha256} for choice, base in compositions.items()
+        parts = [
+            self._part(
+                fixed, {name: axis for name, axis in (axes | values).items() if name not in intervals}, intervals
+            )
+            for axes in parse_parts(first["grid"])
+        ]
+        sources = {
+            source.name: source for compositions, _, _ in parts for source in map(source_of, compositions.values())
         }
-        settings = settings_of(first)
-        space = Space(
-            tuple(composed), tuple(merged), tuple(intervals.values()), bases, self._weights(settings, facts).exact
+        facts, settings = describe_all(sources.values()), settings_of(first)
+        exact = self._weights(settings, facts).exact
+        spaces = tuple(
+            Space(tuple(composed), tuple(merged), tuple(intervals.values()), _with_digests(compositions, facts), exact)
+            for compositions, composed, merged in parts
         )
+        space = spaces[0] if len(spaces) == 1 else Alternatives(spaces)
         search(Problem(space, options, settings, sources, facts), self._launcher)
+
+    def _part(
+        self, fixed: Sequence[Override], axes: Mapping[str, Axis], intervals: Mapping[str, Interval]
+    ) -> tuple[dict[tuple[Any, ...], Values], list[Axis], list[Axis]]:
+        """The configuration at each choice of config groups, the axes of these choices, and the other axes."""
+        composed, merged = composed_and_merged(axes)
+        check_dependence(composed, intervals)
+        return self._compositions(fixed, composed), composed, merged
+
+
+def _with_digests(
+    compositions: Mapping[tuple[Any, ...], Values], facts: Mapping[str, DataFacts]
+) -> dict[tuple[Any, ...], Values]:
+    """`compositions` with the digest of their images."""
+    return {
+        choice: {**base, "data_sha256": facts[source_of(base).name].sha256} for choice, base in compositions.items()
+    }
 
 
 def check_dependence(composed: Sequence[Axis], intervals: Mapping[str, Interval]) -> None:

@@ -69,6 +69,20 @@ def test_config_groups_that_depend_on_another_axis_are_searched(tmp_path: Path) 
     assert found and found <= {(2, "lsq"), (2, "lsq_plus"), (4, "dorefa")}
 
 
+def test_the_parts_of_a_grid_are_searched(tmp_path: Path) -> None:
+    parts = "+grid.parts=[{quantizer:[lsq],bits:[2,4]},{quantizer:[dorefa],bits:[8],lr:[0.3,0.2]}]"
+    given = ("grid=demo", parts, "sampler=random", "epochs=1", "lr_decay=steps")
+    output = search(tmp_path / "r", *given, "n_trials=6")
+    assert "part 1: bits: 2, 4" in output and "part 2: lr: 0.3, 0.2" in output
+    rows = pd.read_parquet(tmp_path / "r" / "rows")
+    found = set(rows[["quantizer", "bits", "lr"]].itertuples(index=False, name=None))
+    lsq = {("lsq", bits, lr) for bits in (2, 4) for lr in (0.1, 0.05, 0.01)}
+    assert found <= lsq | {("dorefa", 8, 0.3), ("dorefa", 8, 0.2)}
+    assert {quantizer for quantizer, _, _ in found} == {"lsq", "dorefa"}
+    shown = search(tmp_path / "r", *given, "bits=32", "n_trials=1", "dry_run=true")
+    assert "bits" not in shown, "the command line replaces an axis of every part"
+
+
 def test_n_trials_counts_over_restarts(four_trials: Path) -> None:
     first = asked(four_trials)
     assert len(first) == 4 and set(first) == set(results(four_trials)["run_id"])

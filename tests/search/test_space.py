@@ -10,7 +10,7 @@ from optuna.trial import FixedTrial
 from sweep.config.checks import ConfigError
 from sweep.config.grid import fixed_axis, parse_axes
 from sweep.config.run import make_run
-from sweep.search.space import Interval, Space, make_interval
+from sweep.search.space import Alternatives, Interval, Space, make_interval
 from sweep.search.sweeper import command_line_intervals
 from tests.conftest import TINY, tiny_run
 
@@ -127,6 +127,36 @@ def test_a_run_lies_in_the_space_or_not(changes: dict[str, Any], parameters: dic
     bits, lr = fixed_axis("bits", [2, 4, 32]), make_interval("lr", 0.01, 0.1, log=True)
     space = Space((), (bits,), (lr, Interval("width", 1, 5, step=2)), {(): TINY})
     assert space.parameters(tiny_run(**changes)) == parameters
+
+
+def two_parts() -> Alternatives:
+    """As a grid with `parts` has them: other values of one axis, and an axis that only one part has."""
+    first = Space((), (fixed_axis("bits", [2, 4]), fixed_axis("seed", [0, 1])), (), {(): TINY})
+    second = Space((), (fixed_axis("bits", [8]),), (make_interval("lr", 0.2, 0.3, log=False),), {(): TINY})
+    return Alternatives((first, second))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"part": 1, "bits[part=1]": 4, "seed[part=1]": 1}, {"bits": 4, "seed": 1, "lr": 0.1}),
+        ({"part": 2, "lr[part=2]": 0.25}, {"bits": 8, "seed": 0, "lr": 0.25}),
+    ],
+)
+def test_a_trial_chooses_a_part_and_then_its_values(parameters: dict[str, Any], expected: dict[str, Any]) -> None:
+    space, trial = two_parts(), FixedTrial(parameters)
+    point = space.suggest(trial)
+    assert expected.items() <= point.items() and trial.distributions.keys() == parameters.keys()
+    assert space.parameters(make_run(point)) == parameters
+
+
+def test_the_points_of_parts() -> None:
+    space = two_parts()
+    corners = [(point["bits"], point["seed"], point["lr"]) for point in space.corners()]
+    assert corners == [(2, 0, 0.1), (2, 1, 0.1), (4, 0, 0.1), (4, 1, 0.1), (8, 0, 0.2), (8, 0, 0.3)]
+    assert space.parameters(tiny_run(bits=8, seed=1)) is None, "no part has it"
+    assert space.lines() == ["part 1: bits: 2, 4", "part 1: seed: 0, 1", "part 2: lr: 0.2 to 0.3"]
+    assert Alternatives(space.parts[::-1]).description() != space.description()
 
 
 def test_lists_are_values_too() -> None:
