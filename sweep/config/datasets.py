@@ -28,17 +28,17 @@ class DataSet(Part):
     needs: str = ""  # what the user gives, in words
     augmentation: str = "none"  # of training, where neither a file of conf/ nor the user says another
     printed_side: int | None = None  # in papers, in pixels, of images that are brought to a size
-    corrupted: str = ""  # cifar-c or imagenet-c: whose published corrupted test images are of it
+    corrupted: str = ""  # cifar-c or imagenet-c: the strengths of its published corrupted test images, its name + "-C"
 
     @property
     def data_source(self) -> str:
         return self.source or self.name
 
     def defaults(self) -> dict[str, Any]:
-        given = {"data_source": self.data_source, "augmentation": self.augmentation}
+        defaults = {"data_source": self.data_source, "augmentation": self.augmentation}
         if self.printed_side is None:
-            return {self.key: self.name, **given}
-        return {self.key: f"{self.name}_${{image_size}}", **given, "image_size": self.printed_side}
+            return {self.key: self.name, **defaults}
+        return {self.key: f"{self.name}_${{image_size}}", **defaults, "image_size": self.printed_side}
 
 
 def data_sets() -> Mapping[str, DataSet]:
@@ -56,12 +56,33 @@ def named_in_rows(dataset: str) -> tuple[DataSet, int | None] | None:
     return None if found is None or (found.printed_side is None) != (side is None) else (found, side)
 
 
+def without_side(dataset: str) -> str:
+    """The name of the data set that rows call `dataset`; of one of the user's what rows call it."""
+    found = named_in_rows(dataset)
+    return found[0].name if found else dataset
+
+
 def published_name(dataset: str) -> str | None:
     """What papers call the data set that rows call `dataset`; None where they have none such, or of another size."""
     found = named_in_rows(dataset)
     if found is None or found[1] != found[0].printed_side or not found[0].printed:
         return None
     return found[0].printed[0]
+
+
+def published_corruptions_name(dataset: str, strengths: str) -> str | None:
+    """What papers call the corrupted test images of the data set that rows call `dataset`: CIFAR-10-C.
+
+    None where `strengths`, the constants of their corruptions, are others than those of the published images.
+    """
+    name = published_name(dataset)
+    return f"{name}-C" if name and has_published_corruptions(dataset, strengths) else None
+
+
+def has_published_corruptions(dataset: str, strengths: str) -> bool:
+    """Whether the corruptions of the data set that rows call `dataset` are published at these `strengths`."""
+    found = named_in_rows(dataset)
+    return found is not None and bool(strengths) and found[0].corrupted == strengths
 
 
 def printed_name(dataset: str) -> str:

@@ -54,8 +54,10 @@ class Network(Part):
     patch: int | None = None  # images must be square, and their side a multiple of this
     pretrained: str = ""  # torchvision's weights of it; pinned: another set of weights is another run
     quantizes_activations: bool = True  # whether every product has a layer, whose input can be quantized
+    printed_on: tuple[str, ...] = ()  # the data sets that papers train it on; none: any
     printed_at: Mapping[str, int] = field(default_factory=dict)  # sizes that the network has in papers
-    printed_sizes: str = ""  # what follows its name in tables of several sizes
+    printed_at_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # others, by results/published/<name>
+    printed_sizes: str = ""  # what tables of several sizes write after its name, in parentheses
 
     def builder(self) -> Builder:
         """The function that makes the network; imports torch."""
@@ -79,10 +81,25 @@ class Network(Part):
         words += [f"square, the side a multiple of {self.patch}"] if self.patch else []
         return ", ".join(words) or "any"
 
-    def published_name(self, values: Mapping[str, Any]) -> str | None:
-        """What papers call the network of `values`, a run's sizes; None where no paper has it."""
-        is_theirs = self.printed and all(values[size] == value for size, value in self.printed_at.items())
-        return self.printed[0] if is_theirs else None
+    def printed_name_on(self, data_set: str) -> str:
+        """What tables call it on images of the data set of that name: its own name where papers have another there."""
+        is_theirs = not self.printed_on or data_set in self.printed_on
+        return self.printed_name if is_theirs else self.name
+
+    def published_name(self, values: Mapping[str, Any], data_set: str, published: str) -> str | None:
+        """What the table results/published/<published> calls the network of a run with these sizes among its `values`.
+
+        None where papers have no such network on the data set of that name, or one of other sizes. A size that `values`
+        lack, as they are of a mean over it, fits any.
+        """
+        sizes = self.printed_at_in.get(published, self.printed_at)
+        is_theirs = self.printed and all(values.get(size, value) == value for size, value in sizes.items())
+        name = self.printed_name_on(data_set)
+        return name if is_theirs and name in self.printed else None
+
+    def with_sizes(self, name: str, values: Mapping[str, Any]) -> str:
+        """`name` as tables of several sizes have it: NiN (4x10) is of depth 4 and width 10."""
+        return f"{name} ({self.printed_sizes.format(**values)})" if self.printed_sizes else name
 
 
 def without_activations(values: Values) -> str | None:

@@ -114,8 +114,9 @@ class Hyperparameter:
 class Part:
     """What is declared of any part. `conflict` is the error of values that cannot go with it, or None.
 
-    `printed` are the names that it has in published tables, ours first. `code` is the module that does the work and may
-    import torch; of a part that is a folder it is the module there that has the name of the kind.
+    `printed` are the names that it has in published tables: first the one that ours have, then how papers spell it
+    besides. `code` is the module that does the work and may import torch; of a part that is a folder it is the module
+    there that has the name of the kind.
     """
 
     key: ClassVar[str]  # the hyperparameter whose value names the part
@@ -136,6 +137,11 @@ class Part:
     def is_from_outside(self) -> bool:
         """Those are known by their dotted names."""
         return self.name == self.module
+
+    @property
+    def printed_name(self) -> str:
+        """What tables call it: the first of `printed`, its own name where there is none."""
+        return self.printed[0] if self.printed else self.name
 
     def read_with(self, values: Values) -> Iterator[Hyperparameter]:
         """Those that it reads where the others are as in `values`."""
@@ -182,6 +188,17 @@ def part_of(kind: type[AnyPart], name: str) -> AnyPart:
     if name not in parts:
         check_choice(kind.key, name, tuple(parts), outside.hint(name))
     return parts[name]
+
+
+def printed_name_of(kind: type[Part], name: str) -> str:
+    """What tables call the part of that name; the name itself where there is no such part."""
+    part: Part | None = parts_of(kind).get(name)
+    return part.printed_name if part else name
+
+
+def spellings(parts: Iterable[Part]) -> dict[str, str]:
+    """Every name of `parts` in published tables: the first of the same part's."""
+    return {spelling: part.printed_name for part in parts for spelling in part.printed}
 
 
 def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:

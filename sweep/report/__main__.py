@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweep.commands.arguments import Command, Key, Section, run_command, text
 from sweep.commands.keys import RESULTS_DIR, SELECTION, selection_of
+from sweep.config.datasets import printed_name
 from sweep.report.contents import Contents, read_contents
 from sweep.report.flatness import measured_values
 from sweep.report.page import render
@@ -27,7 +28,7 @@ def main() -> None:
 
 def report(contents: Contents, command: str, title: str = "") -> str:
     """The HTML of the report; `command` is what makes it."""
-    datasets = ", ".join(sorted(contents.runs["dataset"].unique()))
+    datasets = ", ".join(sorted({printed_name(name) for name in contents.runs["dataset"]}))
     tables = {} if contents.measures.empty else {"measures": measured_values(contents)}
     return render(
         title or f"Quantization sweep on {datasets}", _lead(contents, command), contents, sections(contents), tables

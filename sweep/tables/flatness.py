@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
+from sweep.config.datasets import printed_name
 from sweep.config.measuring import FORMS, MEASURE_FIELDS, SCALE_OF, MeasureConfig
 from sweep.config.run import UNLESS
 from sweep.results.rows import measure_columns
 from sweep.tables.counts import count_cells, counts_of, incomplete_note, mixed_code_note
 from sweep.tables.formats import number, with_error
 from sweep.tables.grouping import AVERAGED, PRECISION, SETTING, in_order
-from sweep.tables.labels import network_name, precision_name
+from sweep.tables.labels import network_name, precision_name, shown_value
 from sweep.tables.pairs import interval, pairs, standard_error
 from sweep.tables.published import by_line, paper_keys
 from sweep.tables.table import Table
@@ -56,7 +57,7 @@ class FlatnessTable(Table):
     def _beside_published(self, lines: pd.DataFrame) -> pd.DataFrame:
         if not self.published:
             return lines
-        keys = paper_keys(lines, lines.apply(network_name, axis=1))
+        keys = paper_keys(lines, self.published, of_sizes=True)
         published = keys.join(by_line(self.published, {}), on=list(keys.columns)).reindex(columns=list(self.metrics))
         return lines.join(published.add_prefix("published_"))
 
@@ -66,7 +67,8 @@ class FlatnessTable(Table):
         varying += [n for n in _OTHER_PRECISION if lines.loc[lines["bits"] != FULL_PRECISION, n].nunique() > 1]
         shown = []
         for _, line in lines.iterrows():
-            names = {"dataset": line["dataset"], "network": network_name(line)} | {v: str(line[v]) for v in varying}
+            names = {"dataset": printed_name(line["dataset"]), "network": network_name(line)}
+            names |= {name: shown_value(name, line[name]) for name in varying}
             cells = count_cells(line, lines) | {title(metric): _text(line, metric) for metric in self.metrics}
             shown.append({**names, "precision": precision_name(line["bits"]), "weights": line["form"], **cells})
             published = {

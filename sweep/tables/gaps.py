@@ -1,24 +1,20 @@
 """Gaps on corrupted images by precision and severity: QGen Tables 4 to 6."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.config.bits import FULL_PRECISION
-from sweep.config.distorting import CIFAR_C, IMAGENET_C
+from sweep.config.datasets import printed_name, published_corruptions_name
 from sweep.tables.counts import count_cells
 from sweep.tables.distortions import BLOCK, distortion_table, general_notes
 from sweep.tables.formats import number, with_error
 from sweep.tables.grouping import PRECISION
-from sweep.tables.labels import names_of, precision
-from sweep.tables.published import paper_keys, paper_models, read_published
+from sweep.tables.labels import model_name, names_of, precision
+from sweep.tables.published import paper_keys, read_quantized
 from sweep.tables.table import Table
 
 BETTER, WORSE = "▼", "▲"  # a smaller gap than at full precision, a larger one
 ALPHA = 0.05
-_SETS = {("cifar100", CIFAR_C): "CIFAR-100-C", ("imagenet", IMAGENET_C): "ImageNet-C"}  # with images of these strengths
-IMAGENET_MODELS = {"resnet18": "ResNet-18", "mobilenet_v2": "MobileNet V2", "resnet50": "ResNet-50"}
 _CORRUPTIONS = {  # as QGen prints them
     "defocus_noise": "defocus_blur", "glass_blue": "glass_blur", "elastic": "elastic_transform",
     "jpeg": "jpeg_compression",
@@ -27,12 +23,8 @@ _CORRUPTIONS = {  # as QGen prints them
 
 @dataclass(frozen=True, kw_only=True)
 class GapTable(Table):
-    """A line per corruption and precision, a column per severity or, `over_severities`, one of their mean.
+    """A line per corruption and precision, a column per severity or, `over_severities`, one of their mean."""
 
-    `models` are the networks that the paper has, by our name.
-    """
-
-    models: Mapping[str, str]
     over_severities: bool = False
 
     def lines(self, runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -46,15 +38,14 @@ class GapTable(Table):
         return lines.assign(published_gap=self._keys(lines).join(self._printed(names), on=names)["value"])
 
     def _printed(self, names: list[str]) -> pd.DataFrame:
-        tidy = read_published(self.published, dtype={"severity": str})
+        tidy = read_quantized(self.published, dtype={"severity": str})
         corruptions = tidy["augmentation"].str.lower().str.replace(" ", "_").replace(_CORRUPTIONS)
         return tidy.assign(corruption=corruptions).set_index(names)[["value"]]
 
     def _keys(self, lines: pd.DataFrame) -> pd.DataFrame:
-        keys = paper_keys(lines, paper_models(lines, self.models))
+        keys = paper_keys(lines, self.published)
         images = zip(lines["dataset"], lines["corruption_constants"], strict=True)
-        keys["dataset"] = [_SETS.get(each) for each in images]
-        keys["method"] = keys["method"].where(lines["act_bits"] == FULL_PRECISION)
+        keys["dataset"] = [published_corruptions_name(*each) for each in images]
         return keys.assign(corruption=lines["corruption"], severity=lines["severity"].astype(str))
 
     def cells(self, lines: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +92,7 @@ def _better_cells(table: pd.DataFrame) -> list[str]:
     quantized = table[table["pairs"] > 0]
     groups = quantized.groupby(["dataset", "model", *PRECISION], sort=False)
     return [
-        f"{group['dataset'].iloc[0]} {group['model'].iloc[0]} {precision(group.iloc[0])}: "
+        f"{printed_name(group['dataset'].iloc[0])} {model_name(group.iloc[0])} {precision(group.iloc[0])}: "
         f"{(group['gap_change'] < 0).sum()} of {len(group)} cells better than FP32"
         for _, group in groups
     ]

@@ -1,4 +1,4 @@
-"""The papers' numbers, as they are printed."""
+"""The papers' numbers as they are printed, and what papers call the lines of ours: as the parts declare their names."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,45 +6,67 @@ from typing import Any
 import pandas as pd
 
 from sweep import PROJECT
+from sweep.config.bits import FULL_PRECISION
+from sweep.config.chosen import NO_QUANTIZER
+from sweep.config.datasets import data_sets, published_name, without_side
+from sweep.config.kinds import Quantizer, Rule
+from sweep.config.networks import Network, networks
+from sweep.config.parts import Part, parts_of, printed_name_of, spellings
 from sweep.tables.labels import precision_name
 
-# Names of ours to names of the papers. Any other data set is not the papers' and has nothing to stand beside.
-DATASETS = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "imagenet": "ImageNet",
-    "flowers102": "Oxford Flowers-102",
-    "pets": "Oxford-IIIT Pets",
-}
-RESNET_BASE_WIDTH = 64
-_METHODS = {"lsq": "LSQ", "none": "LSQ"}  # the papers print full precision under the method's name
 _LINE = ["dataset", "model", "method", "precision"]
+_FULL = precision_name(FULL_PRECISION)
 
 
 def read_published(name: str, **options: Any) -> pd.DataFrame:
-    """results/published/<name>.csv: one line per printed number; `options` are those of `pandas.read_csv`."""
+    """Reads results/published/<name>.csv: one line per printed number; `options` are those of `pandas.read_csv`.
+
+    Data sets, networks and methods have one name each, the first that their part declares, however papers spell it.
+    """
     numbers: pd.DataFrame = pd.read_csv(PROJECT / "results" / "published" / f"{name}.csv", **options)
-    return numbers
+    return numbers.replace({column: spellings(parts) for column, parts in _claimants().items()})
+
+
+def _claimants() -> Mapping[str, list[Part]]:
+    """The parts that have names in a column of the published tables."""
+    methods = (*parts_of(Quantizer).values(), *parts_of(Rule).values())
+    return {"dataset": [*data_sets().values()], "model": [*networks().values()], "method": [*methods]}
+
+
+def read_quantized(name: str, **options: Any) -> pd.DataFrame:
+    """Reads a table in which quantizers stand beside full precision, which has no method: it is printed under each."""
+    numbers = read_published(name, **options)
+    return numbers.assign(method=numbers["method"].where(numbers["precision"] != _FULL, ""))
 
 
 def by_line(name: str, metrics: Mapping[str, str]) -> pd.DataFrame:
-    """`read_published` by data set, model, method and precision, a column per metric, renamed by `metrics` to ours."""
-    return read_published(name).replace({"metric": metrics}).pivot(index=_LINE, columns="metric", values="value")
+    """Reads one line per data set, model, method and precision, a column per metric, renamed by `metrics` to ours."""
+    return read_quantized(name).replace({"metric": metrics}).pivot(index=_LINE, columns="metric", values="value")
 
 
-def paper_keys(table: pd.DataFrame, model: pd.Series) -> pd.DataFrame:
-    """What the papers call the lines of `table`; null where they have no name for it."""
+def paper_keys(lines: pd.DataFrame, published: str, of_sizes: bool = False) -> pd.DataFrame:
+    """Returns what the table `published` calls `lines`: data set, model, method, precision.
+
+    Each is null where the paper has no name for it. Methods are the papers' where activations are float. The table is
+    `of_sizes` where networks of several sizes stand in it on lines of their own.
+    """
+    methods = [_method(quantizer) for quantizer in lines["quantizer"]]
     return pd.DataFrame(
         {
-            "dataset": table["dataset"].map(DATASETS),
-            "model": model,
-            "method": table["quantizer"].map(_METHODS),
-            "precision": table["bits"].map(precision_name),
-        }
+            "dataset": lines["dataset"].map(published_name),
+            "model": [_model(line, published, of_sizes) for line in lines.to_dict("records")],
+            "method": pd.Series(methods, lines.index).where(lines["act_bits"] == FULL_PRECISION),
+            "precision": lines["bits"].map(precision_name),
+        },
+        index=lines.index,
     )
 
 
-def paper_models(table: pd.DataFrame, names: Mapping[str, str]) -> pd.Series:
-    """Networks by their `names` in a paper; of ResNet-18 for CIFAR only the one with 64 channels is the papers'."""
-    is_small = (table["model"] == "cifar_resnet18") & (table["base_width"] != RESNET_BASE_WIDTH)
-    return table["model"].map(names).where(~is_small)
+def _method(quantizer: str) -> str:
+    return "" if quantizer == NO_QUANTIZER else printed_name_of(Quantizer, quantizer)
+
+
+def _model(line: Mapping[Any, Any], published: str, of_sizes: bool) -> str | None:
+    network: Network | None = networks().get(line["model"])
+    name = network.published_name(line, without_side(line["dataset"]), published) if network else None
+    return network.with_sizes(name, line) if network and name and of_sizes else name

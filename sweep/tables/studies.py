@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
+from sweep.config.datasets import printed_name
+from sweep.config.kinds import Quantizer, Rule
+from sweep.config.parts import printed_name_of
 from sweep.config.run import RUN_FIELDS, UNLESS
 from sweep.config.studies import LABELS, Metric, Names, StudySpec
 from sweep.results.select import finished_measures, with_measures
@@ -17,7 +20,7 @@ from sweep.tables.formats import with_error
 from sweep.tables.grouping import finished_runs
 from sweep.tables.labels import network_name, precision_name
 from sweep.tables.pairs import standard_error
-from sweep.tables.published import DATASETS, read_published
+from sweep.tables.published import read_published
 from sweep.tables.table import Table
 
 _NOT_IN_A_LINE = ("data_sha256", "seed")
@@ -41,14 +44,14 @@ class StudyTable(Table):
         `_se` and the number `_n` of runs that have it, and `published_<title>`, null where the paper has no such cell.
         """
         runs = with_measures(runs, found, [metric.column for metric in self.spec.metrics])
-        named = runs.assign(**{f"line_{label}": _named(runs, label, self.spec.names[label]) for label in LABELS})
+        labels = {f"line_{label}": _labels(runs, label, self.spec.names[label]) for label in LABELS}
         science = [name for name in RUN_FIELDS if name not in _NOT_IN_A_LINE]
         published, lines = self._printed(), []
-        for _, group in named.groupby([*_LINE, *science], sort=False):
-            finished, labels = finished_runs(group), group[_LINE].iloc[0].to_dict()
+        for _, group in runs.assign(**labels).groupby([*_LINE, *science], sort=False):
+            finished, line = finished_runs(group), group[_LINE].iloc[0].to_dict()
             counts = counts_of(group, finished, "at_chance", "at_chance")
-            cells = dict(pair for metric in self.spec.metrics for pair in _cell(finished, metric, labels, published))
-            lines.append(labels | group[science].iloc[0].to_dict() | counts | cells)
+            cells = dict(pair for metric in self.spec.metrics for pair in _cell(finished, metric, line, published))
+            lines.append(line | group[science].iloc[0].to_dict() | counts | cells)
         return pd.DataFrame(lines)
 
     def _printed(self) -> "pd.Series[float]":
@@ -102,7 +105,7 @@ def study_table(name: str, spec: StudySpec) -> StudyTable:
     )
 
 
-def _named(runs: pd.DataFrame, label: str, names: Names) -> pd.Series:
+def _labels(runs: pd.DataFrame, label: str, names: Names) -> pd.Series:
     return runs.apply(
         lambda run: next((name for name, where in names.items() if _fits(run, where)), _own(run, label)), axis=1
     )
@@ -120,9 +123,9 @@ def _own(run: pd.Series, label: str) -> str:
     if label == "model":
         return network_name(run)
     if label == "dataset":
-        return DATASETS.get(run["dataset"], str(run["dataset"]))
-    rule = "" if run["rule"] == "plain" else f" by {run['rule']}"
-    return f"{run['quantizer']}{rule}" if label == "method" else ""
+        return printed_name(run["dataset"])
+    rule = "" if run["rule"] == "plain" else f" by {printed_name_of(Rule, run['rule'])}"
+    return f"{printed_name_of(Quantizer, run['quantizer'])}{rule}" if label == "method" else ""
 
 
 def _cell(

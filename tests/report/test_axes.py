@@ -74,7 +74,7 @@ def test_precisions_have_colours_of_their_own(tmp_path: Path) -> None:
     assert shown[0]["colour"] == "currentColor" and len({each["colour"] for each in shown}) == 4
     write_rows(tmp_path, dict.fromkeys(grid(bits=[4, 2], quantizer=["dorefa"]), gap(0.1)))
     shown = precisions(contents_of(tmp_path).runs)
-    assert [each["label"] for each in shown] == ["FP32", "Int8", "Int4", "Int4 dorefa", "Int2", "Int2 dorefa"]
+    assert [each["label"] for each in shown] == ["FP32", "Int8", "Int4", "Int4 DoReFa", "Int2", "Int2 DoReFa"]
     assert len({each["colour"] for each in shown}) == 6
 
 

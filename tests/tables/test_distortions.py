@@ -149,12 +149,14 @@ def test_no_run_with_all_of_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("number", "dataset", "model", "source", "published"),
     [
-        ("4", "imagenet", "resnet18", "imagenet-c", 1.18),  # Glass Blue, severity 1, FP32
-        ("6", "imagenet", "resnet50", "imagenet-c", 1.349),
+        ("4", "imagenet_224", "resnet18", "imagenet-c", 1.18),  # Glass Blue, severity 1, FP32
+        ("6", "imagenet_224", "resnet50", "imagenet-c", 1.349),
         ("5", "cifar100", "mobilenet_v1", "cifar-c", None),
-        ("4", "imagenet", "resnet18", "generated", 1.18),  # with ImageNet-C's strengths
+        ("4", "imagenet_224", "resnet18", "generated", 1.18),  # with ImageNet-C's strengths
         ("5", "cifar100", "vgg19", "generated", math.nan),  # not with CIFAR-100-C's
-        ("4", "imagenet", "resnet34", "imagenet-c", math.nan),
+        ("4", "imagenet_64", "resnet18", "imagenet-c", math.nan),
+        ("4", "imagenet_224", "resnet34", "imagenet-c", math.nan),
+        ("5", "cifar100", "resnet18", "cifar-c", math.nan),  # ImageNet's network
         ("4", "my-birds", "resnet18", "imagenet-c", math.nan),
     ],
 )
@@ -178,7 +180,7 @@ def test_marks_counts_and_notes(results: Path) -> None:
     assert "2.000 ± 0.577" in text and "1.333 ± 0.601 ▼" in text and "▼*" not in text
     assert "1.750 ± 0.250 ▼ (n=2)" in text  # the line's n is of severity 1
     assert "AT CHANCE: of the n" in text and "INCOMPLETE" in text and "some runs diverged" in text
-    assert "digits nin Int2: 2 of 2 cells better than FP32" in text
+    assert "digits NiN Int2: 2 of 2 cells better than FP32" in text
     assert r"$\blacktriangledown$" in text_of(table_4, table, "latex")
     html = text_of(table_4, table, "html")
     assert "<td>1.333 ± 0.601 ▼</td>" in html and "<p>gap: loss on" in html

@@ -102,6 +102,27 @@ def test_published_values_stand_beside_qgens_networks_only(tmp_path: Path) -> No
     assert table_of(tmp_path, "3")["published_sharpness_mag_orig"].max() == 6.131
 
 
+@pytest.mark.parametrize(
+    ("changes", "published"),
+    [
+        ({"dataset": "cifar10", "model": "cifar_resnet18", "base_width": 16}, 44.264),
+        ({"dataset": "cifar10", "model": "cifar_resnet18", "base_width": 64}, None),  # not QGen's width there
+        ({"dataset": "cifar10", "model": "cifar_resnet18", "base_width": 16, "act_bits": 8}, None),
+        ({"dataset": "cifar10", "model": "resnet18"}, None),  # ImageNet's network
+        ({"dataset": "imagenet_224", "model": "resnet18"}, 78.291),
+        ({"dataset": "imagenet_64", "model": "resnet18"}, None),
+        ({"dataset": "imagenet_224", "model": "resnet18", "quantizer": "lsq_plus"}, None),
+    ],
+)
+def test_published_norms_are_of_qgens_resnets(
+    changes: dict[str, object], published: float | None, tmp_path: Path
+) -> None:
+    sizes = {"base_width": 1, "width": 1, "depth": 1}
+    store(tmp_path, tiny_run(**sizes | {"bits": 2} | changes), {})
+    found = set(lines_of(tmp_path)["published_l2_norm"].dropna())
+    assert found == ({published} if published else set())
+
+
 @pytest.mark.parametrize("number", ["2", "3"])
 @pytest.mark.parametrize("style", ["terminal", "markdown", "latex", "csv", "parquet"])
 def test_the_command(number: str, style: str, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:

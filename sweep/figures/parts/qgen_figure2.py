@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from sweep.config.checks import ConfigError
+from sweep.config.datasets import printed_name
 from sweep.config.measuring import FORMS
 from sweep.config.run import RUN_FIELDS
 from sweep.figures.drawing import new_figure, save
@@ -20,7 +21,7 @@ from sweep.tables.labels import network_name, precision_name
 
 LEVELS = 14  # of the contours
 COLOURS = "viridis"
-_NAMED = ("optimizer", "lr", "weight_decay", "seed")  # named in the title
+_IN_TITLE = ("optimizer", "lr", "weight_decay", "seed")
 
 
 class Landscapes(MeasuredFigure):
@@ -76,8 +77,8 @@ def _ends(scale: LogNorm) -> tuple[float, float]:
 
 
 def _title(run: pd.Series, form: str) -> str:
-    values = ", ".join(f"{name} {run[name]}" for name in _NAMED)
-    return f"{network_name(run)} on {run['dataset']}, {values}, {form} weights"
+    values = ", ".join(f"{name} {run[name]}" for name in _IN_TITLE)
+    return f"{network_name(run)} on {printed_name(run['dataset'])}, {values}, {form} weights"
 
 
 def same_run(runs: pd.DataFrame) -> pd.DataFrame:

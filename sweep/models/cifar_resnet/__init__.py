@@ -4,8 +4,14 @@ from functools import partial
 
 from sweep.config.networks import BASE_WIDTH, Network
 
-_PAPERS = {"base_width": 64}
-_four_stages = partial(Network, reads=(BASE_WIDTH,), printed_at=_PAPERS)
+_QGEN = {"base_width": 16}  # QGen B.1, of what it trains from scratch
+_four_stages = partial(
+    Network,
+    reads=(BASE_WIDTH,),
+    printed_on=("cifar10", "cifar100"),
+    printed_at={"base_width": 64},
+    printed_at_in={"qgen_table2": _QGEN, "qgen_table3": _QGEN},
+)
 
 PARTS = (
     _four_stages(

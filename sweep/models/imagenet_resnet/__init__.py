@@ -9,6 +9,7 @@ _resnet = partial(
     meaning="torchvision's ResNet, for ImageNet",
     channels=RGB,
     min_side=32,  # it reduces an image by 32: smaller ones would be padding alone
+    printed_on=("imagenet", "flowers102", "pets"),
 )
 
 PARTS = (

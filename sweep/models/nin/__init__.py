@@ -9,5 +9,5 @@ PART = Network(
     trains_in_arrays=True,
     printed=("NiN",),
     printed_at={"base_width": 25},
-    printed_sizes="({depth}x{width})",
+    printed_sizes="{depth}x{width}",
 )

@@ -19,4 +19,5 @@ PART = Network(
     reads=(WIDTH, DEPTH),
     conflict=_depth_conflict,
     printed=("WideResNet",),
+    printed_sizes="{depth}-{width}",
 )

@@ -23,4 +23,10 @@ def noise_conflict(values: Mapping[str, Any]) -> str | None:
     return f"diffq_noise=none with quantizer={values['quantizer']}: allowed are {allowed(NOISES)}"
 
 
-PART = Quantizer("diffq", "noise in place of rounding, in training", weights=(DIFFQ_NOISE,), conflict=noise_conflict)
+PART = Quantizer(
+    "diffq",
+    "noise in place of rounding, in training",
+    weights=(DIFFQ_NOISE,),
+    conflict=noise_conflict,
+    printed=("DiffQ", "diffQ"),
+)

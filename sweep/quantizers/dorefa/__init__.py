@@ -2,4 +2,9 @@
 
 from sweep.config.kinds import Quantizer
 
-PART = Quantizer("dorefa", "weights through tanh to 2^bits levels from -1 to 1", weights=())
+PART = Quantizer(
+    "dorefa",
+    "weights through tanh to 2^bits levels from -1 to 1",
+    weights=(),
+    printed=("DoReFa", "DoReFa-Net"),
+)

@@ -6,6 +6,7 @@ from sweep.quantizers.pact import PACT_ALPHA, alpha_conflict
 PART = Quantizer(
     "dorefa_pact",
     "weights as dorefa, activations as pact",
+    printed=("DoReFa+PACT",),
     weights=(),
     activations=(PACT_ALPHA,),
     weights_only="dorefa",

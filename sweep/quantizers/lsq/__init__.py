@@ -1,6 +1,7 @@
 """Learned step size quantization (Esser et al. 2020; QGen eq. 1-3)."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from sweep.config.kinds import Quantizer
@@ -35,8 +36,6 @@ ACT_GRAD_SCALE = Hyperparameter(
 QUANTIZE_IMAGES = Hyperparameter(
     "quantize_images", bool, "whether the input of the first layer is quantized", neutral=False
 )
-WEIGHTS = (STEP_SIZE_WEIGHT_DECAY, BIN_REGULARIZATION, BIN_REGULARIZATION_START)
-ACTIVATIONS = (STEP_SIZE_WEIGHT_DECAY, ACT_GRAD_SCALE, QUANTIZE_IMAGES)
 
 
 def bins_conflict(values: Mapping[str, Any]) -> str | None:
@@ -46,13 +45,19 @@ def bins_conflict(values: Mapping[str, Any]) -> str | None:
     return None
 
 
-PART = Quantizer(
+# Quantizers with learned step sizes: LSQ, and those that others made of it.
+like_lsq = partial(
+    Quantizer,
+    weights=(STEP_SIZE_WEIGHT_DECAY, BIN_REGULARIZATION, BIN_REGULARIZATION_START),
+    activations=(STEP_SIZE_WEIGHT_DECAY, ACT_GRAD_SCALE, QUANTIZE_IMAGES),
+    conflict=bins_conflict,
+    learns=True,
+)
+
+PART = like_lsq(
     "lsq",
     "a learned step size of each weight tensor, and of each layer's input",
-    weights=WEIGHTS,
-    activations=ACTIVATIONS,
-    conflict=bins_conflict,
+    printed=("LSQ",),
     trains_in_arrays=True,
-    learns=True,
     learns_step_sizes=True,
 )

@@ -1,14 +1,10 @@
 """LSQ+ (Bhalgat et al. 2020): LSQ with an offset for activations, and other initial values."""
 
-from sweep.config.kinds import Quantizer
-from sweep.quantizers import lsq
+from sweep.quantizers.lsq import like_lsq
 
-PART = Quantizer(
+PART = like_lsq(
     "lsq_plus",
     "LSQ with a learned offset of activations, and other initial values",
-    weights=lsq.WEIGHTS,
-    activations=lsq.ACTIVATIONS,
-    conflict=lsq.bins_conflict,
-    learns=True,
+    printed=("LSQ+",),
     learns_step_sizes=True,
 )

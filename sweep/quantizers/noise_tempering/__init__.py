@@ -1,8 +1,7 @@
 """Noise tempering over LSQ (Wang et al. 2022)."""
 
-from sweep.config.kinds import Quantizer
 from sweep.config.parts import Hyperparameter
-from sweep.quantizers import lsq
+from sweep.quantizers.lsq import STEP_SIZE_WEIGHT_DECAY, like_lsq
 
 TEMPERING_C = Hyperparameter("tempering_c", float, "c of noise tempering, 0 without noise", neutral=0.0, low=0)
 TEMPERING_K = Hyperparameter(
@@ -13,12 +12,11 @@ TEMPERING_K = Hyperparameter(
     low=0,
     read_if=lambda values: values["tempering_c"] != 0,
 )
-PART = Quantizer(
+PART = like_lsq(
     "noise_tempering",
     "LSQ with noise that depends on the quantization error, in training; activations as lsq",
-    weights=(lsq.STEP_SIZE_WEIGHT_DECAY, TEMPERING_C, TEMPERING_K),
-    activations=lsq.ACTIVATIONS,
+    printed=("noise tempering",),
+    weights=(STEP_SIZE_WEIGHT_DECAY, TEMPERING_C, TEMPERING_K),
     activations_only="lsq",
-    learns=True,
     learns_step_sizes=True,
 )

@@ -19,6 +19,7 @@ PART = Quantizer(
     "pact",
     "activations clipped at a learned alpha; weights stay float",
     activations=(PACT_ALPHA,),
+    printed=("PACT",),
     conflict=alpha_conflict,
     learns=True,
 )

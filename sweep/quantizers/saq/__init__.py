@@ -6,6 +6,7 @@ from sweep.quantizers.lsq import STEP_SIZE_WEIGHT_DECAY
 PART = Quantizer(
     "saq",
     "normalized weights and activations between learned clips",
+    printed=("SAQ's quantizer",),  # SAQ by itself is the update rule
     weights=(STEP_SIZE_WEIGHT_DECAY,),
     activations=(STEP_SIZE_WEIGHT_DECAY,),
     learns=True,

@@ -1,14 +1,10 @@
 """VVTQ's quantizers for vision transformers (Huang et al. 2023): LSQ with step gradients that depend on the module."""
 
-from sweep.config.kinds import Quantizer
-from sweep.quantizers import lsq
+from sweep.quantizers.lsq import like_lsq
 
-PART = Quantizer(
+PART = like_lsq(
     "vvtq",
     "LSQ with step gradients that depend on the module, and own step sizes of queries, keys and values",
-    weights=lsq.WEIGHTS,
-    activations=lsq.ACTIVATIONS,
-    conflict=lsq.bins_conflict,
-    learns=True,
+    printed=("VVTQ",),
     splits_attention=True,
 )

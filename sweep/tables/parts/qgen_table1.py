@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from sweep.config.bits import FULL_PRECISION
 from sweep.config.run import UNLESS
 from sweep.tables.counts import count_cells, counts_of, incomplete_note, mixed_code_note
 from sweep.tables.formats import number, with_error
 from sweep.tables.grouping import AVERAGED, PRECISION, SETTING, finished_runs, in_order, is_full
-from sweep.tables.labels import MODELS, common, names_of, precision, with_note
+from sweep.tables.labels import common, names_of, precision, with_note
 from sweep.tables.pairs import interval, pairs, standard_error
 from sweep.tables.published import by_line, paper_keys
 from sweep.tables.table import Table
@@ -44,8 +43,7 @@ class GeneralizationTable(Table):
         return self._beside_published(in_order(pd.DataFrame(lines), ["dataset", "model", *SETTING]))
 
     def _beside_published(self, lines: pd.DataFrame) -> pd.DataFrame:
-        keys = paper_keys(lines, lines["model"].map(MODELS))
-        keys["method"] = keys["method"].where(lines["act_bits"] == FULL_PRECISION)  # QGen quantizes weights alone
+        keys = paper_keys(lines, self.published)
         published = keys.join(printed(self.published), on=list(keys.columns))[list(METRICS)]
         return lines.join(published.add_prefix("published_"))
 

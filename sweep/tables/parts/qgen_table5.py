@@ -9,6 +9,5 @@ PART = GapTable(
     paper="QGen Table 5",
     kind="distort",
     published="qgen_table5",
-    models={"cifar_resnet18": "ResNet-18", "mobilenet_v1": "MobileNet-V1", "vgg19": "VGG-19"},
     over_severities=True,
 )

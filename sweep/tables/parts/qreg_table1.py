@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from sweep.config.distorting import CIFAR_C, CORRUPTIONS
+from sweep.config.datasets import has_published_corruptions
+from sweep.config.distorting import CORRUPTIONS
 from sweep.tables.counts import count_cells
 from sweep.tables.distortions import (
     BLOCK,
@@ -22,11 +23,10 @@ from sweep.tables.distortions import (
 from sweep.tables.formats import number, with_error
 from sweep.tables.labels import names_of, precision
 from sweep.tables.pairs import interval
-from sweep.tables.published import paper_keys, paper_models, read_published
+from sweep.tables.published import paper_keys, read_published
 from sweep.tables.table import Table
 
 _ACC, _EQ5 = "accuracy on corrupted %", "error improvement (eq. 5) [95 %]"
-_MODELS = {"resnet20": "Resnet20", "cifar_resnet18": "Resnet18"}
 _METRICS = {"avg_accuracy_augmented": "published_acc", "error_improvement_eq5": "published_improvement"}
 _LINE = ["dataset", "model", "precision"]
 
@@ -53,9 +53,10 @@ class ErrorImprovementTable(Table):
         tidy = read_published(self.published).replace({"metric": _METRICS})
         printed = tidy.pivot(index=_LINE, columns="metric", values="value")
         printed = printed.assign(published_acc=printed["published_acc"] / 100)
-        keys = paper_keys(lines, paper_models(lines, _MODELS))
-        is_papers = (lines["corruptions"] == len(CORRUPTIONS)) & (lines["corruption_constants"] == CIFAR_C)
-        keys["dataset"] = keys["dataset"].where(is_papers)
+        keys = paper_keys(lines, self.published)
+        images = zip(lines["dataset"], lines["corruption_constants"], strict=True)
+        are_papers = pd.Series([has_published_corruptions(*each) for each in images], lines.index)
+        keys["dataset"] = keys["dataset"].where(are_papers & (lines["corruptions"] == len(CORRUPTIONS)))
         return lines.join(keys[_LINE].join(printed, on=_LINE)[list(_METRICS.values())])
 
     def cells(self, lines: pd.DataFrame) -> pd.DataFrame:

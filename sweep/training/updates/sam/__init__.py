@@ -96,4 +96,5 @@ PART = Rule(
     SHARPNESS,
     conflict=sharpness_conflict,
     passes=lambda run: 1 + 1 / run.tau,
+    printed=("SAM",),
 )

@@ -56,4 +56,5 @@ PART = Rule(
     (*SHARPNESS, SAQ_CASE, GRAD_SOURCE, COMBINE),
     conflict=saq_conflict,
     passes=lambda run: 1 + (2 if run.grad_source == "full_precision" else 1) / run.tau,
+    printed=("SAQ", "SAQ (Ours)"),
 )
