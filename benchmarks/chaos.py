@@ -23,7 +23,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.results.journal import DIED, STARTED, JournalReader
+from sweep.results.events import Died, Started
+from sweep.results.journal import events_of
+from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
 from tests.commands.test_run import computed, curves
 
@@ -85,8 +87,8 @@ class Round:
         return self.cluster.run("squeue", "--noheader", "--array", "--states=RUNNING", "--format=%i").split()
 
     def kill_worker(self) -> bool:
-        events = [e for p in self.results_dir.glob("sweeps/*/journal/*.jsonl") for e in JournalReader(p).new_events()]
-        pids = [e["pid"] for e in events if e["event"] == STARTED and Path(f"/proc/{e['pid']}").exists()]
+        starts = [event for event in events_of(ResultsDir(self.results_dir).journals()) if isinstance(event, Started)]
+        pids = [start.pid for start in starts if start.pid and Path(f"/proc/{start.pid}").exists()]
         if pids:
             os.kill(self.dice.choice(pids), signal.SIGKILL)
         return bool(pids)
@@ -125,8 +127,8 @@ class Round:
         return True
 
     def deaths(self) -> Counter[str]:
-        events = [e for p in self.results_dir.glob("sweeps/*/journal/*.jsonl") for e in JournalReader(p).new_events()]
-        return Counter(e["cause"] for e in events if e["event"] == DIED)
+        events = events_of(ResultsDir(self.results_dir).journals())
+        return Counter(event.cause for event in events if isinstance(event, Died))
 
 
 def check(results_dir: Path, expected: Path) -> None:

@@ -5,10 +5,10 @@ import datetime
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from launchers.plan_launcher import Ended, Listener, PackExecutor
 from launchers.progress import Display, Tally
@@ -16,7 +16,8 @@ from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task, split_into_packs
 from sweep.results.compaction import compact_all
-from sweep.results.journal import DIED, ENDS, FAILED, STARTED, History, JournalReader, record
+from sweep.results.events import Died, End, Event, Failed, Started
+from sweep.results.journal import History, JournalReader, record
 from sweep.results.paths import SweepDir
 from sweep.worker.arrays import array_limit, describe_arrays, memory_bytes
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
@@ -28,7 +29,6 @@ POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_PER_BUSY = 9.0  # of the time: a thousand journals on a shared file system are not asked five times a second
 COMPACT_EVERY_RUNS = 1000
-WORKER = ("host", "cpu_capability", "torch_version", "qsweep_version")  # columns that a started run says of it
 
 
 class Launch:
@@ -117,7 +117,7 @@ class Launch:
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():
             active.note(event)
-            self.tally.add(event["event"], event["task_id"], event.get("error", ""))
+            self.tally.add(event)
             if self._listener is not None:
                 self._listener(event)
         if not active.left:
@@ -148,7 +148,7 @@ class Launch:
         culprit = left[0]  # tasks run in order: it was at this one, or died before it
         self._history.deaths[culprit.task_id, end.cause] += 1
         deaths, limit = self._history.deaths[culprit.task_id, end.cause], limit_of(end.cause, self._settings)
-        record(active.pack.journal, DIED, culprit.task_id, cause=end.cause, signal=end.signal)
+        record(active.pack.journal, Died(culprit.task_id, end.cause, end.signal))
         count = f"{deaths} of at most {limit} times"
         reason = _reason(active, end)
         self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {reason}, {count}; log: {end.log}")
@@ -167,10 +167,10 @@ class Launch:
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {_reason(active, end)}"
         trace = f"{error}; end of {end.log} at run {task.run_id[:12]}:\n{end_of(end.log)}"
-        worker = {name: active.worker[name] for name in WORKER if name in active.worker}
-        commit_failure(task, active.pack, trace, _now(), worker)
-        record(active.pack.journal, FAILED, task.task_id, error=error, cause=end.cause)
-        self.tally.add(FAILED, task.task_id, error)
+        commit_failure(task, active.pack, trace, _now(), active.worker)
+        failed = Failed(task.task_id, error, end.cause)
+        record(active.pack.journal, failed)
+        self.tally.add(failed)
 
     def _stop_on_shared_error(self) -> None:
         """Stops a sweep whose first runs all failed with one error: the others would too."""
@@ -188,16 +188,16 @@ class _ActivePack:
         self.pack = pack
         self.journal = JournalReader(pack.journal)
         self._left = {task.task_id: task for task in pack.tasks}
-        self._starts: dict[str, int] = {}
-        self.worker: dict[str, Any] = {}  # its host, CPU and versions, once it has started a run
+        self._starts: Counter[str] = Counter()
+        self.worker: Started | None = None  # its last start of a run
 
-    def note(self, event: dict[str, object]) -> None:
-        task_id = str(event["task_id"])
-        if event["event"] == STARTED:
-            self._starts[task_id] = self._starts.get(task_id, 0) + 1
-            self.worker = {name: event[name] for name in ("cpu", *WORKER) if name in event}
-        elif event["event"] in ENDS:
-            self._left.pop(task_id, None)
+    def note(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._starts[event.task_id] += 1
+                self.worker = event
+            case End():
+                self._left.pop(event.task_id, None)
 
     @property
     def left(self) -> tuple[Task, ...]:
@@ -207,7 +207,7 @@ class _ActivePack:
         return task.task_id in self._starts
 
     def starts(self, task: Task) -> int:
-        return self._starts.get(task.task_id, 0)
+        return self._starts[task.task_id]
 
 
 def _reason(active: _ActivePack, end: Ended) -> str:
@@ -215,10 +215,10 @@ def _reason(active: _ActivePack, end: Ended) -> str:
     if end.cause != CRASHED:
         return end.reason
     worker = active.worker
-    if "cpu" not in worker:
+    if worker is None or worker.cpu is None:
         return f"{end.reason} on a CPU that it had not recorded"
-    versions = f"torch {worker['torch_version']}, qsweep {worker['qsweep_version']}"
-    return f"{end.reason} on {worker['cpu']} ({worker['cpu_capability']}) with {versions}"
+    versions = f"torch {worker.torch_version}, qsweep {worker.qsweep_version}"
+    return f"{end.reason} on {worker.cpu} ({worker.cpu_capability}) with {versions}"
 
 
 def _raise_interrupt(number: int, frame: object) -> None:

@@ -159,7 +159,7 @@ class _Process:
         if self.is_over:
             return
         events = JournalReader(self.pack.journal).new_events()
-        for pid in {event["pid"] for event in events} | {int(self._job.job_id)}:
+        for pid in {event.pid for event in events if event.pid} | {int(self._job.job_id)}:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

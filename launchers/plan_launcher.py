@@ -4,7 +4,7 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
@@ -17,10 +17,11 @@ from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.plan.plan import Plan
+from sweep.results.events import Event
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import in_words
 
-Listener = Callable[[dict[str, Any]], None]  # gets every journal event
+Listener = Callable[[Event], None]  # gets every event of the journals
 
 
 class PlanLauncher(Launcher):

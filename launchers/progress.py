@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from sweep.plan.packs import Task
-from sweep.results.journal import ENDS, FAILED, PRUNED
+from sweep.results.events import Diverged, End, Event, Failed, Finished, Pruned
 from sweep.terminal import LOG_EVERY_S, duration
 from sweep.worker.causes import CANCELLED
 
@@ -21,12 +21,12 @@ class Tally:
         self.ended: dict[str, str] = {}  # run id: finished, diverged, failed, pruned or cancelled
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
 
-    def add(self, event: str, task_id: str, error: str = "") -> None:
+    def add(self, event: Event) -> None:
         """Events that are no end, and runs of other launches, are not counted."""
-        if event in ENDS and task_id in self._cost_s:
-            self.ended[task_id] = event
-            if event == FAILED:
-                self.errors[task_id] = error
+        if isinstance(event, End) and event.task_id in self._cost_s:
+            self.ended[event.task_id] = event.label
+            if isinstance(event, Failed):
+                self.errors[event.task_id] = event.error
 
     def give_up(self, task_ids: Iterable[str]) -> None:
         """Runs that this launch does not wait for any more."""
@@ -45,11 +45,11 @@ class Tally:
 
     def line(self, doing: str = "") -> str:
         counts = Counter(self.ended.values())
-        done = counts["finished"] + counts["diverged"]
-        diverged = f" ({counts['diverged']} diverged)" if counts["diverged"] else ""
+        done = counts[Finished.label] + counts[Diverged.label]
+        diverged = f" ({counts[Diverged.label]} diverged)" if counts[Diverged.label] else ""
         cancelled = f", {counts[CANCELLED]} cancelled" if counts[CANCELLED] else ""
-        pruned = f", {counts[PRUNED]} pruned" if counts[PRUNED] else ""
-        failed = f"{counts[FAILED]} failed{cancelled}"
+        pruned = f", {counts[Pruned.label]} pruned" if counts[Pruned.label] else ""
+        failed = f"{counts[Failed.label]} failed{cancelled}"
         line = f"{done} of {len(self._cost_s)} runs done{diverged}{pruned}, {failed}, {self.left} left"
         if not self.left:
             return line

@@ -7,6 +7,7 @@ from sweep.commands.arguments import Command, Section, run_command
 from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import Sweep, describe_deaths, find_sweeps
 from sweep.results.clusters import clusters
+from sweep.results.events import Started
 
 COMMAND = Command("sweep.failures", __doc__, (Section("Options", (RESULTS_DIR, SWEEP)),))
 SHOWN_RUNS = 5
@@ -27,7 +28,8 @@ def describe(sweep: Sweep) -> str:
 
 def _logs(sweep: Sweep) -> dict[str, Path]:
     """By task, the log of the worker that was last at it, named by the id of its scheduler job."""
-    return {event["task_id"]: sweep.folder.logs / event["log"] for event in sweep.events() if event.get("log")}
+    starts = [event for event in sweep.events() if isinstance(event, Started)]
+    return {start.task_id: sweep.folder.logs / start.log for start in starts if start.log}
 
 
 def main() -> None:

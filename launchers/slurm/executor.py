@@ -17,7 +17,8 @@ from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, T
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
-from sweep.results.journal import STOPPED, JournalReader
+from sweep.results.events import Stopped
+from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.terminal import shell_command
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
@@ -233,8 +234,7 @@ class SlurmExecutor:
         if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or commands.was_out_of_memory(entry.task):
             return OUT_OF_MEMORY
         events = JournalReader(pack.journal).new_events()
-        stopped = bool(events) and events[-1]["event"] == STOPPED
-        return TIMED_OUT if stopped else KILLED
+        return TIMED_OUT if events and isinstance(events[-1], Stopped) else KILLED
 
     def _log(self, pack: Pack) -> Path:
         return self._sweep_dir.logs / f"{self._submitted[pack.pack_id].task}_0_log.out"

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, TypedDict
 
 from sweep.plan.packs import Pack
-from sweep.results.journal import JournalReader, append_line
+from sweep.results.lines import EventReader, append_event
 from sweep.results.paths import SweepDir
 
 
@@ -23,6 +23,56 @@ class Submitted:
         return self.name, self.task
 
 
+class ListedPack(TypedDict, total=False):
+    """One pack of an announcement."""
+
+    pack_id: str
+    task_ids: list[str]
+    run_ids: list[str]  # in their place, as ledgers had them at first
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The array with this job name is about to be submitted, with a task for each of `packs`."""
+
+    label: ClassVar = "announced"
+
+    name: str
+    packs: list[ListedPack]
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """SLURM took the array, and gave its `tasks` these ids, in the order of its packs."""
+
+    label: ClassVar = "confirmed"
+
+    name: str
+    tasks: list[str]
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """The array with this job name is not in the queue."""
+
+    label: ClassVar = "withdrawn"
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Over:
+    """Nothing of the pack is left to wait for."""
+
+    label: ClassVar = "ended"
+
+    pack_id: str
+
+
+LedgerEvent = Announced | Confirmed | Withdrawn | Over
+EVENTS: tuple[type[LedgerEvent], ...] = (Announced, Confirmed, Withdrawn, Over)
+
+
 class Ledger:
     """An array is announced before sbatch is called and confirmed after it: what died in between is found again."""
 
@@ -30,18 +80,18 @@ class Ledger:
         self._path = sweep_dir.submissions
 
     def announce(self, name: str, packs: Sequence[Pack]) -> None:
-        listed = [{"pack_id": p.pack_id, "task_ids": [t.task_id for t in p.tasks]} for p in packs]
-        append_line(self._path, {"event": "announced", "name": name, "packs": listed})
+        listed = [ListedPack(pack_id=pack.pack_id, task_ids=[task.task_id for task in pack.tasks]) for pack in packs]
+        append_event(self._path, Announced(name, listed))
 
     def confirm(self, name: str, tasks: Sequence[str]) -> None:
-        append_line(self._path, {"event": "confirmed", "name": name, "tasks": list(tasks)})
+        append_event(self._path, Confirmed(name, list(tasks)))
 
     def withdraw(self, name: str) -> None:
         """The array of this name is not in the queue."""
-        append_line(self._path, {"event": "withdrawn", "name": name})
+        append_event(self._path, Withdrawn(name))
 
     def end(self, pack_id: str) -> None:
-        append_line(self._path, {"event": "ended", "pack_id": pack_id})
+        append_event(self._path, Over(pack_id))
 
     def names(self) -> list[str]:
         """Of every array that may be in the queue."""
@@ -50,18 +100,23 @@ class Ledger:
 
     def open(self) -> tuple[list[Submitted], list[str]]:
         """Packs that are confirmed and have not ended, and names that were announced and never confirmed."""
-        announced: dict[str, list[dict[str, Any]]] = {}
+        announced: dict[str, list[ListedPack]] = {}
         live: dict[str, Submitted] = {}
-        for event in JournalReader(self._path).new_events():
-            if event["event"] == "announced":
-                announced[event["name"]] = event["packs"]
-            elif event["event"] == "withdrawn":
-                announced.pop(event["name"], None)
-            elif event["event"] == "confirmed":
-                packs = announced.pop(event["name"])
-                for pack, task in zip(packs, event["tasks"], strict=True):
-                    ids = pack.get("task_ids") or pack["run_ids"]  # the latter as ledgers had them at first
-                    live[pack["pack_id"]] = Submitted(pack["pack_id"], tuple(ids), event["name"], task)
-            elif event["event"] == "ended":
-                live.pop(event["pack_id"], None)
+        for event in EventReader(self._path, EVENTS).new_events():
+            match event:
+                case Announced():
+                    announced[event.name] = event.packs
+                case Withdrawn():
+                    announced.pop(event.name, None)
+                case Confirmed():
+                    live |= {pack.pack_id: pack for pack in _submitted(event, announced.pop(event.name))}
+                case Over():
+                    live.pop(event.pack_id, None)
         return list(live.values()), list(announced)
+
+
+def _submitted(confirmed: Confirmed, packs: Sequence[ListedPack]) -> list[Submitted]:
+    return [
+        Submitted(pack["pack_id"], tuple(pack.get("task_ids") or pack["run_ids"]), confirmed.name, task)
+        for pack, task in zip(packs, confirmed.tasks, strict=True)
+    ]

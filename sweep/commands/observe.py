@@ -1,10 +1,10 @@
 """What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,7 +14,8 @@ from launchers.slurm.ledger import Ledger
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.accepted import accepted_code
-from sweep.results.journal import DIED, ENDS, STARTED, STOPPED, JournalReader
+from sweep.results.events import Died, End, Event, Started, Stopped
+from sweep.results.journal import events_of
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.plans import read_plan
 from sweep.results.rows import FINAL, STORES, Store
@@ -22,7 +23,6 @@ from sweep.worker.causes import in_words
 
 _OUTCOME = ("status", "seconds", "error", "device", "threads")  # of every kind of row
 _OWN_NAMES = {"code": "row_code"}  # of columns of rows that plans have too
-_TURNS = (STARTED, STOPPED, DIED, *ENDS)
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,13 @@ class Sweep:
         pairs = zip(both["row_code"], both["code"], strict=True)
         return both.loc[[made != planned and (made, planned) not in accepted for made, planned in pairs]]
 
-    def events(self) -> list[dict[str, Any]]:
-        """Of all its journals, in the order of time; each with the name of its pack."""
-        events = [
-            event | {"pack_id": path.stem}
-            for path in self.folder.journals()
-            for event in JournalReader(path).new_events()
-        ]
-        return sorted(events, key=lambda event: event["at"])
+    def events(self) -> list[Event]:
+        """Of all its journals, in the order of time."""
+        return events_of(self.folder.journals())
 
     def deaths(self) -> dict[str, int]:
         """How often a worker ended before its runs, by cause, the most frequent first."""
-        found = Counter(
-            in_words(event["cause"], event.get("signal", "")) for event in self.events() if event["event"] == DIED
-        )
+        found = Counter(in_words(event.cause, event.signal) for event in self.events() if isinstance(event, Died))
         return dict(found.most_common())
 
     def ledger(self) -> Ledger:
@@ -99,10 +92,10 @@ def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
     return chosen
 
 
-def running(events: list[dict[str, Any]]) -> set[str]:
+def running(events: Iterable[Event]) -> set[str]:
     """Tasks that were started and have not ended, as far as journals tell."""
-    last = {event["task_id"]: event["event"] for event in events if event["event"] in _TURNS}
-    return {task_id for task_id, event in last.items() if event == STARTED}
+    last = {event.task_id: event for event in events if isinstance(event, Started | Stopped | Died | End)}
+    return {task_id for task_id, event in last.items() if isinstance(event, Started)}
 
 
 def scheduler_states(sweep: Sweep) -> Counter[str]:

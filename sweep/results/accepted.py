@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweep.config.work import Kind
-from sweep.results.journal import append_line
+from sweep.results.lines import append_line
 from sweep.results.paths import ResultsDir
 
 

@@ -7,7 +7,7 @@ import subprocess
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sweep
 
@@ -49,11 +49,19 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-@cache
-def machine() -> dict[str, Any]:
+class Machine(NamedTuple):
     """What a crash may depend on, as workers say it when they start a run."""
-    kept = ("cpu_capability", "torch_version", "qsweep_version")
-    return {"cpu": cpu_model(), **{name: versions()[name] for name in kept}}
+
+    cpu: str
+    cpu_capability: str
+    torch_version: str
+    qsweep_version: str
+
+
+@cache
+def machine() -> Machine:
+    """Returns what this process runs on."""
+    return Machine(cpu_model(), cpu_capability(), metadata.version("torch"), sweep.__version__)
 
 
 def git_state(folder: Path) -> tuple[str, bool]:

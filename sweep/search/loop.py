@@ -2,13 +2,13 @@
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
 
-from launchers.plan_launcher import PlanLauncher
+from launchers.plan_launcher import Listener, PlanLauncher
 from sweep.commands import execute
 from sweep.commands.todays_code import todays_code
 from sweep.config.checks import ConfigError
@@ -176,7 +176,7 @@ class _Search:
         epochs = {planned.run_id: planned.run.epochs for planned in plan.runs}
         self._trained |= epochs.keys()
         self._write_plan(recorded, rows)
-        listener: Callable[[dict[str, Any]], None] | None = None
+        listener: Listener | None = None
         if problem.options.prunes:
             study = self._study(recorded, rows, frozenset(epochs))
             listener = Pruning(study, recorded.trials, epochs, problem.options.objectives[0], self._log, problem.folder)

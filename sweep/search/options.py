@@ -8,6 +8,7 @@ from typing import Any
 
 from sweep.commands.arguments import Key, text
 from sweep.config.checks import ConfigError, allowed, check_boolean, check_integer, did_you_mean, no_such_key
+from sweep.results.events import Evaluated
 
 # Those of conf/hydra/sweeper/optuna.yaml.
 SEARCH_KEYS = (
@@ -45,11 +46,10 @@ class Objective:
         """What a diverged run is told as."""
         return math.inf if self.direction == "minimize" else -math.inf
 
-    def at_epoch(self, record: Mapping[str, Any]) -> float | None:
-        """The value after an evaluated epoch; None where it is not finite."""
-        name = self.column.removeprefix("last_")
-        value = record["test_loss"] - record["train_loss"] if name == "gap" else record[name]
-        return float(value) if math.isfinite(value) else None
+    def at_epoch(self, evaluated: Evaluated) -> float | None:
+        """The value after an evaluated epoch; None where it is not finite, or was not recorded."""
+        value: float | None = getattr(evaluated, self.column.removeprefix("last_"))
+        return value if value is not None and math.isfinite(value) else None
 
 
 def parse_objective(text: str) -> Objective:

@@ -1,12 +1,12 @@
 """Asks Optuna's pruner at every evaluated epoch, and has the worker stop a run that it gives up."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import optuna
 from optuna.trial import Trial
 
-from sweep.results.journal import EPOCH, JournalReader
+from sweep.results.events import Evaluated, Event
+from sweep.results.journal import events_of
 from sweep.results.paths import SweepDir
 from sweep.search.options import Objective
 from sweep.search.study import notes_of
@@ -17,11 +17,9 @@ from sweep.worker.stops import request_prune
 def recorded_curves(sweep_dir: SweepDir, objective: Objective) -> dict[str, dict[int, float]]:
     """The objective at every evaluated epoch that a worker of this search recorded, by run id."""
     curves: dict[str, dict[int, float]] = {}
-    for path in sweep_dir.journals():
-        for event in JournalReader(path).new_events():
-            value = objective.at_epoch(event) if event["event"] == EPOCH else None
-            if value is not None:
-                curves.setdefault(event["task_id"], {})[event["epoch"]] = value
+    for event in events_of(sweep_dir.journals()):
+        if isinstance(event, Evaluated) and (value := objective.at_epoch(event)) is not None:
+            curves.setdefault(event.task_id, {})[event.epoch] = value
     return curves
 
 
@@ -44,16 +42,16 @@ class Pruning:
         self._reported: set[tuple[str, int]] = set()
         self._pruned: set[str] = set()
 
-    def __call__(self, event: Mapping[str, Any]) -> None:
-        run_id = event["task_id"]
-        if event["event"] != EPOCH or run_id not in self._trials or run_id in self._pruned:
+    def __call__(self, event: Event) -> None:
+        run_id = event.task_id
+        if not isinstance(event, Evaluated) or run_id not in self._trials or run_id in self._pruned:
             return
         value = self._objective.at_epoch(event)
-        is_last = event["epoch"] == self._epochs[run_id]  # which would save nothing
-        if value is None or is_last or (run_id, event["epoch"]) in self._reported:
+        is_last = event.epoch == self._epochs[run_id]  # which would save nothing
+        if value is None or is_last or (run_id, event.epoch) in self._reported:
             return
-        self._reported.add((run_id, event["epoch"]))
-        self._trials[run_id].report(value, event["epoch"])
+        self._reported.add((run_id, event.epoch))
+        self._trials[run_id].report(value, event.epoch)
         if self._asks_to_prune(run_id):
             self._pruned.add(run_id)
             self._log.pruned(run_id)  # before the worker is told: what the log does not know is trained again

@@ -7,9 +7,12 @@ from typing import Any
 
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance, rows
+from sweep.results.events import Started
 from sweep.worker import node as slurm_node
 from sweep.worker.kinds import KINDS_OF_WORK
 from sweep.worker.work import Result
+
+WORKER = ("host", "cpu_capability", "torch_version", "qsweep_version")  # columns that a started task says of its worker
 
 
 def job_id() -> str:
@@ -41,15 +44,20 @@ def commit(task: Task, pack: Pack, result: Result, started_at: datetime.datetime
 
 
 def commit_failure(
-    task: Task, pack: Pack, trace: str, started_at: datetime.datetime, worker: dict[str, Any] | None = None
+    task: Task, pack: Pack, trace: str, started_at: datetime.datetime, worker: Started | None = None
 ) -> None:
     """A failed row, unless the task has a row of other code: a result is never replaced by a failure.
 
-    `worker` has columns of a worker that is gone: its host, CPU and versions instead of this process's.
+    `worker` is the last start of a worker that is gone: its host, CPU and versions instead of this process's.
     """
     if not task.has_row:
-        row = _columns(task, pack, started_at) | (worker or {}) | {"status": "failed", "error": trace}
+        row = _columns(task, pack, started_at) | _told_by(worker) | {"status": "failed", "error": trace}
         rows.STORES[task.work.kind](Path(pack.settings.results_dir)).write(task.task_id, [row])
+
+
+def _told_by(worker: Started | None) -> dict[str, str]:
+    told = {name: getattr(worker, name, None) for name in WORKER}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _columns(task: Task, pack: Pack, started_at: datetime.datetime) -> dict[str, Any]:

@@ -10,11 +10,11 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance
-from sweep.results.journal import ENDS, FAILED, PRUNED, STARTED, STOPPED, JournalReader, record
+from sweep.results.events import END_OF, End, Failed, Pruned, Started, Stopped
+from sweep.results.journal import JournalReader, record
 from sweep.worker import node as slurm_node
 from sweep.worker.commit import commit, commit_failure, committed_status, job_id
 from sweep.worker.environment import extend_search_path
@@ -41,7 +41,7 @@ def work_on(pack: Pack) -> None:
     worker.work()
     if worker.stop.signal == signal.SIGUSR2 and not worker.is_done:
         slurm_node.requeue(pack, worker.journal, running_s=time.monotonic() - started)
-    if FAILED in worker.ended.values():
+    if worker.has_failed:
         sys.exit(FAILED_EXIT)
 
 
@@ -53,16 +53,20 @@ class _PackInWork:
         self._tasks = with_own_code(pack.tasks)
         self.journal = pack.journal
         before = JournalReader(self.journal).new_events()
-        self.ended = {event["task_id"]: event["event"] for event in before if event["event"] in ENDS}
-        self._starts = Counter(event["task_id"] for event in before if event["event"] == STARTED)
+        self._ended = {event.task_id: event for event in before if isinstance(event, End)}
+        self._starts = Counter(event.task_id for event in before if isinstance(event, Started))
         self.stop = StopRequest(None if slurm_node.in_job() else pack.launcher_pid)
 
     @property
     def is_done(self) -> bool:
-        return all(self.ended.get(task.task_id) in ENDS for task in self.pack.tasks)
+        return all(task.task_id in self._ended for task in self.pack.tasks)
+
+    @property
+    def has_failed(self) -> bool:
+        return any(isinstance(end, Failed) for end in self._ended.values())
 
     def work(self) -> None:
-        left = [task for task in self._tasks if task.task_id not in self.ended]
+        left = [task for task in self._tasks if task.task_id not in self._ended]
         if not left:
             return
         for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):
@@ -78,7 +82,7 @@ class _PackInWork:
             if status is None:
                 left.append(task)
             else:
-                self._end(task, status)
+                self._end(END_OF[status](task.task_id))
         return left
 
     def _work_on(self, tasks: Sequence[Task]) -> None:
@@ -92,7 +96,7 @@ class _PackInWork:
                 task, result = outcome.task, outcome.result
                 if result is not None:
                     commit(task, self.pack, result, started_at)
-                    self._end(task, result.status, seconds=result.seconds)
+                    self._end(END_OF[result.status](task.task_id, result.seconds))
                 del opened[task.task_id]  # not before its row is written: that can raise, too
             return
         except Exception as error:
@@ -101,7 +105,7 @@ class _PackInWork:
         left = self._without_rows(list(opened.values()))
         if len(left) == 1:
             commit_failure(left[0], self.pack, trace, started_at)
-            self._end(left[0], FAILED, error=last_line)
+            self._end(Failed(left[0].task_id, last_line))
             return
         gc.collect()  # what the failed array held on the device
         for half in (left[: len(left) // 2], left[len(left) // 2 :]):
@@ -111,12 +115,12 @@ class _PackInWork:
         attempt = task.attempt + self._starts[task.task_id]
         self._starts[task.task_id] += 1
         log = f"{job_id()}_0_log.out"
-        record(self.journal, STARTED, task.task_id, attempt=attempt, log=log, **provenance.machine())
+        record(self.journal, Started(task.task_id, attempt, log, *provenance.machine()))
         return dataclasses.replace(task, attempt=attempt)
 
-    def _end(self, task: Task, event: str, **details: Any) -> None:
-        self.ended[task.task_id] = event
-        record(self.journal, event, task.task_id, **details)
+    def _end(self, end: End) -> None:
+        self._ended[end.task_id] = end
+        record(self.journal, end)
 
     def _outcomes(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """As tasks end; it is noted of one that was stopped or pruned."""
@@ -124,8 +128,14 @@ class _PackInWork:
         prunes = {task.task_id: PruneRequest(self.pack.sweep.prune_request(task.task_id)) for task in tasks}
         for outcome in kind.work_on(tasks, self.pack, [self._stop_of(prune) for prune in prunes.values()]):
             if outcome.result is None:
-                self._end(outcome.task, PRUNED if prunes[outcome.task.task_id].made else STOPPED)
+                self._leave(outcome.task, is_pruned=prunes[outcome.task.task_id].made)
             yield outcome
+
+    def _leave(self, task: Task, is_pruned: bool) -> None:
+        if is_pruned:
+            self._end(Pruned(task.task_id))
+        else:
+            record(self.journal, Stopped(task.task_id))
 
     def _stop_of(self, prune: PruneRequest) -> Stop:
         return (lambda: self.stop() or prune()) if self.pack.prunable else self.stop

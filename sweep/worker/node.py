@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 from sweep.plan.packs import Pack
+from sweep.results.events import Requeued
 from sweep.results.journal import JournalReader, record
 from sweep.worker.causes import PREEMPTED, TIMED_OUT, limit_of
 
-REQUEUED = "requeued"
 REQUEUE_TIMEOUT_S = 60
 EARLY_S = 90.0  # SLURM may send the warning a minute before it is due
 
@@ -31,11 +31,11 @@ def requeue(pack: Pack, journal: Path, running_s: float) -> None:
     """
     limit_s = pack.time_limit_s
     cause = TIMED_OUT if limit_s and running_s > limit_s - pack.warning_s - EARLY_S else PREEMPTED
-    before = sum(e["event"] == REQUEUED and e["cause"] == cause for e in JournalReader(journal).new_events())
+    before = sum(isinstance(e, Requeued) and e.cause == cause for e in JournalReader(journal).new_events())
     if before >= limit_of(cause, pack.settings):
         print(f"{cause} {before} times before: not requeued", flush=True)
         return
-    record(journal, REQUEUED, pack.tasks[0].task_id, cause=cause)
+    record(journal, Requeued(pack.tasks[0].task_id, cause))
     done = subprocess.run(
         ["scontrol", "requeue", job_id()], capture_output=True, text=True, timeout=REQUEUE_TIMEOUT_S
     )  # fmt: skip

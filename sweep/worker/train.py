@@ -8,7 +8,8 @@ from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task, engine_of
 from sweep.results import rows
-from sweep.results.journal import EPOCH, record
+from sweep.results.events import Evaluated
+from sweep.results.journal import record
 from sweep.results.paths import ResultsDir
 from sweep.results.schema import ROWS
 from sweep.worker.arrays import arrays_of
@@ -74,9 +75,9 @@ def options_of(task: Task, pack: Pack, stop: Stop, ranks: "Ranks | None" = None)
 
     ranks = ranks or ALONE
 
-    def record_epoch(evaluated: "EpochRecord") -> None:
+    def record_epoch(epoch: "EpochRecord") -> None:
         if pack.prunable and ranks.is_first:
-            record(pack.journal, EPOCH, task.task_id, **evaluated.columns())
+            record(pack.journal, _event_of(task, epoch))
 
     settings = pack.settings
     return TrainOptions(
@@ -90,6 +91,10 @@ def options_of(task: Task, pack: Pack, stop: Stop, ranks: "Ranks | None" = None)
         on_evaluation=record_epoch,
         ranks=ranks,
     )
+
+
+def _event_of(task: Task, epoch: "EpochRecord") -> Evaluated:
+    return Evaluated(task.task_id, epoch.epoch, epoch.lr, epoch.batch_loss, *(epoch.evaluation or ()))
 
 
 def _teacher(run: RunConfig, settings: Settings) -> "TeacherSource | None":

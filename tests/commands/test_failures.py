@@ -9,7 +9,8 @@ from sweep.commands.observe import find_sweeps, running
 from sweep.config.checks import ConfigError
 from sweep.failures import describe
 from sweep.results.clusters import Shared, clusters, normalize
-from sweep.results.journal import DIED, STARTED, record
+from sweep.results.events import Died, Started
+from sweep.results.journal import record
 from sweep.results.rows import rows_store
 from sweep.status import describe as status
 from sweep.status import facts
@@ -62,9 +63,9 @@ def results(tmp_path: Path) -> Path:
     (sweep,) = find_sweeps(tmp_path, "")
     waiting = [run.run_id for run, row in rows.items() if row is None]  # type: ignore[attr-defined]
     journal = sweep.folder.journal("p")
-    record(journal, STARTED, waiting[0])
-    record(journal, STARTED, waiting[1])
-    record(journal, DIED, waiting[1], cause="preempted")
+    record(journal, Started(waiting[0]))
+    record(journal, Started(waiting[1]))
+    record(journal, Died(waiting[1], "preempted"))
     return tmp_path
 
 
@@ -84,7 +85,7 @@ def test_crashes_are_named_by_their_signal(results: Path) -> None:
     (sweep,) = find_sweeps(results, "")
     journal = sweep.folder.journal("p")
     for signal in ("SIGSEGV", "SIGABRT", "SIGSEGV"):
-        record(journal, DIED, tiny_run().run_id, cause="crashed", signal=signal)
+        record(journal, Died(tiny_run().run_id, "crashed", signal))
     expected = {"crashed by SIGSEGV": 2, "preempted": 1, "crashed by SIGABRT": 1}
     assert sweep.deaths() == facts(sweep)["deaths"] == expected
     shown = "were tried again: 2 crashed by SIGSEGV, 1 preempted, 1 crashed by SIGABRT"

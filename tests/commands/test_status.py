@@ -10,7 +10,8 @@ import pytest
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
 from sweep.results.accepted import Acceptance, record_acceptance
-from sweep.results.journal import STARTED, record
+from sweep.results.events import Started
+from sweep.results.journal import record
 from sweep.results.rows import rows_store
 from sweep.status import describe, facts, main
 from tests.conftest import tiny_run
@@ -40,7 +41,7 @@ def results(tmp_path: Path) -> Path:
         },
     )
     (sweep,) = find_sweeps(tmp_path, "")
-    record(sweep.folder.journal("p"), STARTED, tiny_run(bits=4, seed=1).run_id)
+    record(sweep.folder.journal("p"), Started(tiny_run(bits=4, seed=1).run_id))
     return tmp_path
 
 

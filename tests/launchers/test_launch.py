@@ -13,13 +13,14 @@ from launchers.progress import Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
-from sweep.results.journal import DIED, STARTED, History, record
+from sweep.results.events import Died, Finished, Started
+from sweep.results.journal import History, record
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import causes
 from tests.plan.test_packs import tasks
 
-WORKER = {"cpu": "EPYC", "cpu_capability": "AVX2", "torch_version": "2.13.0", "qsweep_version": "0.1"}
+WORKER: dict[str, Any] = {"cpu": "EPYC", "cpu_capability": "AVX2", "torch_version": "2.13.0", "qsweep_version": "0.1"}
 REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0, qsweep 0.1"}
 
 
@@ -44,14 +45,14 @@ class Pretence:
         self._ended = []
         for pack in self._new:
             for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
-                record(pack.journal, STARTED, task.run_id, **WORKER)
+                record(pack.journal, Started(task.run_id, **WORKER))
             if self._script:
                 cause = self._script.pop(0)
                 crash = "SIGSEGV" if cause == causes.CRASHED else ""
                 self._ended.append(Ended(pack, cause, self._sweep_dir.path / "log", crash))
             else:
                 for task in pack.tasks:
-                    record(pack.journal, "finished", task.run_id)
+                    record(pack.journal, Finished(task.run_id))
         self._new = []
 
     def ended(self) -> list[Ended]:
@@ -169,7 +170,7 @@ def test_the_row_of_a_crash_tells_what_of_on_which_cpu_and_where_the_log_is(tmp_
 def test_deaths_count_over_launches(tmp_path: Path) -> None:
     """A launcher that was killed does not start the count anew."""
     run_id = tasks([1.0])[0].run_id
-    record(ResultsDir(tmp_path).sweep("s").journal("earlier"), DIED, run_id, cause=causes.KILLED)
+    record(ResultsDir(tmp_path).sweep("s").journal("earlier"), Died(run_id, causes.KILLED))
     tally, _ = follow(tmp_path, [causes.KILLED], runs=1, max_attempts=2)
     assert len(tally.errors) == 1
     assert History(tmp_path).deaths == {}  # a failed run starts anew

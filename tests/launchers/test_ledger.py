@@ -36,6 +36,34 @@ def test_an_array_is_live_from_confirmation_to_the_end_of_each_pack(tmp_path: Pa
     assert ledger.open() == ([], [])
 
 
+def test_what_a_ledger_holds_and_what_it_passes_over(tmp_path: Path) -> None:
+    """Lines as ledgers have them on disk, at first with run ids, torn, and of a later version."""
+    path = SweepDir(tmp_path).submissions
+    path.write_text(
+        '{"event": "announced", "name": "a", "packs": [{"pack_id": "p0", "task_ids": ["t0"]}], "by": "me"}\n'
+        '{"event": "confirmed", "name": "a", "tasks": ["7_0"]}\n'
+        '{"event": "announced", "name": "b", "packs": [{"pack_id": "p1", "run_ids": ["t1"]}]}\n'
+        '{"event": "confirmed", "name": "b", "tasks": ["8_0"]}\n'
+        '{"event": "ended", "pack_id": "p0"}\n'
+        '{"event": "claimed", "pack_id": "p1"}\n'
+        '{"event": "ended", "pack_'
+    )
+    assert Ledger(SweepDir(tmp_path)).open() == ([Submitted("p1", ("t1",), "b", "8_0")], [])
+    path.unlink()
+    ledger, (pack,) = Ledger(SweepDir(tmp_path)), packs(tmp_path, 1)
+    ledger.announce("a", [pack])
+    ledger.confirm("a", ["7_0"])
+    ledger.withdraw("a")
+    ledger.end("p0")
+    listed = f'{{"pack_id": "p0", "task_ids": ["{pack.tasks[0].task_id}"]}}'
+    assert path.read_text() == (
+        f'{{"event": "announced", "name": "a", "packs": [{listed}]}}\n'
+        '{"event": "confirmed", "name": "a", "tasks": ["7_0"]}\n'
+        '{"event": "withdrawn", "name": "a"}\n'
+        '{"event": "ended", "pack_id": "p0"}\n'
+    )
+
+
 @pytest.mark.parametrize(
     ("message", "kind"),
     [

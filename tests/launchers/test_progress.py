@@ -3,6 +3,7 @@
 import pytest
 
 from launchers.progress import Display, Tally
+from sweep.results.events import Diverged, Evaluated, Failed, Finished, Pruned, Started
 from tests.plan.test_packs import tasks
 
 
@@ -21,25 +22,25 @@ def test_before_anything_ended_the_plan_says_how_long(tally: Tally) -> None:
 
 def test_counts_and_time_left(tally: Tally) -> None:
     ids = list(tally._cost_s)
-    for run_id, event in zip(ids, ("finished", "diverged", "failed"), strict=False):
-        tally.add("started", run_id)
-        tally.add(event, run_id, "boom")
+    for end in (Finished(ids[0]), Diverged(ids[1]), Failed(ids[2], "boom")):
+        tally.add(Started(end.task_id))
+        tally.add(end)
     # 40 expected seconds took 10: the other 40 take 10
     assert tally.line() == "2 of 4 runs done (1 diverged), 1 failed, 1 left, about 10 s"
     assert tally.errors == {ids[2]: "boom"}
     assert tally.line("1 running").endswith("1 left (1 running), about 10 s")
-    tally.add("finished", "a run of another launch")
+    tally.add(Finished("a run of another launch"))
     assert tally.left == 1
-    tally.add("finished", ids[3])
+    tally.add(Finished(ids[3]))
     assert tally.line() == "3 of 4 runs done (1 diverged), 1 failed, 0 left"
 
 
 def test_epochs_leave_a_run_active_and_pruned_runs_are_counted(tally: Tally) -> None:
     ids = list(tally._cost_s)
-    for event in ("started", "epoch", "epoch", "pruned"):
+    for event in (Started(ids[0]), Evaluated(ids[0], 1), Evaluated(ids[0], 2), Pruned(ids[0])):
         assert tally.left == 4
-        tally.add(event, ids[0])
-    tally.add("finished", ids[1])
+        tally.add(event)
+    tally.add(Finished(ids[1]))
     assert tally.line() == "1 of 4 runs done, 1 pruned, 0 failed, 2 left, about 30 s"
     assert not tally.errors
 

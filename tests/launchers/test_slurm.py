@@ -9,12 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pytest
 
-from sweep.results.journal import JournalReader
+from launchers.slurm.ledger import Confirmed
+from sweep.results.events import Event, Requeued, Started
+from sweep.results.journal import events_of
+from sweep.results.lines import EventReader
+from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
 from tests.cluster.daemon import wait_until
 from tests.commands.test_measure import FAST, measure, measured
@@ -22,6 +26,7 @@ from tests.commands.test_run import SMALL, computed, curves, run
 from tests.worker.test_crashes import SWEEP as CRASHES
 from tests.worker.test_crashes import check_crashes, crashing_workers
 
+AnyEvent = TypeVar("AnyEvent", bound=Event)
 ON_CPUS = [
     "hydra/launcher=slurm", "device=cpu", "hydra.launcher.gpus_per_task=0", "hydra.launcher.cpus_per_task=1",
     "hydra.launcher.mem_gb=1", "hydra.launcher.poll_s=0.5",
@@ -67,10 +72,8 @@ def finish(sweep: subprocess.Popen[str], timeout_s: float = 180) -> str:
     return output
 
 
-def events(results_dir: Path, *kinds: str) -> list[dict[str, Any]]:
-    paths = results_dir.glob("sweeps/*/journal/*.jsonl")
-    found = [event for path in paths for event in JournalReader(path).new_events()]
-    return [event for event in found if not kinds or event["event"] in kinds]
+def events(results_dir: Path, *types: type[AnyEvent]) -> list[AnyEvent]:
+    return [event for event in events_of(ResultsDir(results_dir).journals()) if isinstance(event, types)]
 
 
 def table_csv(results_dir: Path) -> str:
@@ -79,13 +82,13 @@ def table_csv(results_dir: Path) -> str:
 
 
 def wait_for_runs(results_dir: Path, count: int = 1) -> None:
-    wait_until(lambda: len({e["task_id"] for e in events(results_dir, "started")}) >= count, 60, "runs to start")
+    wait_until(lambda: len({event.task_id for event in events(results_dir, Started)}) >= count, 60, "runs to start")
     time.sleep(0.5)
 
 
 def job_ids(results_dir: Path) -> list[str]:
     (ledger,) = results_dir.glob("sweeps/*/submissions.jsonl")
-    return [task for event in JournalReader(ledger).new_events() for task in event.get("tasks", [])]
+    return [task for event in EventReader(ledger, [Confirmed]).new_events() for task in event.tasks]
 
 
 def test_rows_curves_and_table_equal_the_local_launchers(
@@ -165,7 +168,7 @@ def test_leave_and_come_back(env: dict[str, str], local: Callable[[list[str]], P
     back = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
     assert "4 runs are in SLURM's queue already" in back.stdout, back.stdout + back.stderr
     assert "4 of 4 runs done" in back.stdout
-    assert set(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert set(Counter(event.task_id for event in events(results_dir, Started)).values()) == {1}
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -197,7 +200,7 @@ def test_ctrl_c_leaves_jobs_status_shows_them_cancel_ends_them(
 
 
 def worker_pids(results_dir: Path) -> set[int]:
-    return {event["pid"] for event in events(results_dir, "started") if Path(f"/proc/{event['pid']}").exists()}
+    return {event.pid for event in events(results_dir, Started) if event.pid and Path(f"/proc/{event.pid}").exists()}
 
 
 def kill_workers(slurm: SlurmCluster, results_dir: Path) -> None:
@@ -254,7 +257,7 @@ def test_a_fault_changes_no_number(
     if fault is kill_workers:
         assert "killed, 1 of at most 3 times" in output
     if fault is warn_all:
-        assert [e["cause"] for e in events(results_dir, "requeued")] == ["preempted"]
+        assert [event.cause for event in events(results_dir, Requeued)] == ["preempted"]
 
 
 @pytest.mark.parametrize("fault", [kill_workers, requeue_all, warn_all])
@@ -285,7 +288,7 @@ def test_a_killed_launcher_is_succeeded_by_the_same_command(
     finish(sweep)
     done = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
     assert "4 of 4 runs done" in done.stdout or "nothing to do" in done.stdout, done.stdout + done.stderr
-    assert set(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == {1}
+    assert set(Counter(event.task_id for event in events(results_dir, Started)).values()) == {1}
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -300,7 +303,7 @@ def test_a_preempted_task_goes_on_from_its_checkpoint(
     slurm.run("sbatch", "--output=/dev/null", *everything)
     output = finish(sweep)
     assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
-    assert max(Counter(e["task_id"] for e in events(results_dir, "started")).values()) == 2
+    assert max(Counter(event.task_id for event in events(results_dir, Started)).values()) == 2
     assert computed(results_dir) == computed(local(LONG))
 
 
@@ -416,7 +419,7 @@ def test_a_time_limit(
     sweep = start(LONGER, results_dir, env, "hydra.launcher.time_min=2", "hydra.launcher.signal_delay_s=20")
     output = finish(sweep, timeout_s=900)
     assert sweep.returncode == 0, output
-    assert {e["cause"] for e in events(results_dir, "requeued")} == {"timed out"}
+    assert {event.cause for event in events(results_dir, Requeued)} == {"timed out"}
     assert computed(results_dir) == computed(local(LONGER))
 
 

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from sweep.config.checks import ConfigError
 from sweep.config.grid import fixed_axis
+from sweep.results.events import Evaluated, Event, Started
 from sweep.results.paths import SweepDir
 from sweep.search.options import SearchOptions, make_options
 from sweep.search.pruning import Pruning, recorded_curves
@@ -137,8 +138,8 @@ def test_impossible_options_are_refused(changes: dict[str, Any], message: str) -
     assert message in str(error.value)
 
 
-def epoch(run_id: str, number: int, value: float) -> dict[str, Any]:
-    return {"event": "epoch", "task_id": run_id, "epoch": number, "test_loss": value}
+def epoch(run_id: str, number: int, value: float) -> Evaluated:
+    return Evaluated(run_id, number, test_loss=value)
 
 
 def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
@@ -155,8 +156,8 @@ def test_a_run_worse_than_the_median_is_pruned_once(tmp_path: Path) -> None:
     listener = Pruning(
         study, trials, dict.fromkeys(["good", "bad", "late"], 9), chosen.objectives[0], log, SweepDir(tmp_path)
     )
-    events = [
-        {"event": "started", "task_id": "bad"},
+    events: list[Event] = [
+        Started("bad"),
         epoch("good", 1, 0.9),
         epoch("bad", 1, 1.1),
         epoch("bad", 2, 1.0),

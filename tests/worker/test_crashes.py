@@ -118,14 +118,14 @@ def check_crashes(results_dir: Path, done: Any, with_trace: bool = True) -> None
     table = pd.read_parquet(results_dir / "rows").set_index("bits")
     assert table["status"].to_dict() == dict.fromkeys((2, 3, 4, 6, 8), "failed") | {32: "finished"}
     found = machine()
-    cpu = f"on {found['cpu']} ({found['cpu_capability']}) with torch {found['torch_version']}"
+    cpu = f"on {found.cpu} ({found.cpu_capability}) with torch {found.torch_version}"
     for bits, name in FAULTS.items():
         first, _, trace = table.loc[bits, "error"].partition("\n")
-        assert f"1 times at this run: crashed by {name} {cpu}, qsweep {found['qsweep_version']}; end of /" in first
+        assert f"1 times at this run: crashed by {name} {cpu}, qsweep {found.qsweep_version}; end of /" in first
         assert f"_0_log.out at run {table.loc[bits, 'run_id'][:12]}:" in first
         assert (trace.startswith("Fatal Python error: ") and " in work_on" in trace) == with_trace
     assert table.loc[3, "error"].startswith("the worker ended 1 times at this run: killed; end of /")
-    assert (table["cpu_capability"] == found["cpu_capability"]).all()
+    assert (table["cpu_capability"] == found.cpu_capability).all()
     (sweep,) = find_sweeps(results_dir, "")
     assert sweep.deaths() == dict.fromkeys(["killed", *(f"crashed by {name}" for name in FAULTS.values())], 1)
     assert "1 x the worker ended 1 times at this run: crashed by SIGBUS on" in describe(sweep)

@@ -11,7 +11,8 @@ import pytest
 
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
-from sweep.results.journal import STARTED, JournalReader
+from sweep.results.events import Event, Finished
+from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import job
@@ -62,7 +63,7 @@ def events(pack: Pack) -> list[tuple[str, int]]:
     """Of its journal: the event and the seed of its run."""
     seeds = {task.task_id: task.run.seed for task in pack.tasks}
     found = JournalReader(pack.journal).new_events()
-    return [(event["event"], seeds[event["task_id"]]) for event in found]
+    return [(event.label, seeds[event.task_id]) for event in found]
 
 
 def statuses(tmp_path: Path) -> list[str]:
@@ -77,7 +78,7 @@ def test_runs_that_have_their_rows_are_not_trained_again(done: int, engine: str,
     pack = pack_of(3, tmp_path, engine)
     work_on(pack)
     found = Counter(events(pack))
-    assert found == Counter([("finished", seed) for seed in range(3)] + [(STARTED, seed) for seed in range(done, 3)])
+    assert found == Counter([("finished", seed) for seed in range(3)] + [("started", seed) for seed in range(done, 3)])
     assert statuses(tmp_path) == ["finished"] * 3
 
 
@@ -93,7 +94,7 @@ def test_a_kill_between_a_row_and_its_line_in_the_journal(seeds: int, engine: st
     pack = pack_of(seeds, tmp_path, engine)
     work_on(pack)
     found = events(pack)
-    assert [seed for event, seed in found if event == STARTED] == list(range(seeds))
+    assert [seed for event, seed in found if event == "started"] == list(range(seeds))
     assert sorted(seed for event, seed in found if event == "finished") == list(range(seeds))
     assert statuses(tmp_path) == ["finished"] * seeds
 
@@ -110,7 +111,7 @@ def test_a_fault_after_the_last_result_changes_nothing(
     monkeypatch.setattr(Training, "work_on", with_fault)
     pack = pack_of(2, tmp_path, engine)
     work_on(pack)
-    assert sorted(events(pack)) == [("finished", 0), ("finished", 1), (STARTED, 0), (STARTED, 1)]
+    assert sorted(events(pack)) == [("finished", 0), ("finished", 1), ("started", 0), ("started", 1)]
     assert statuses(tmp_path) == ["finished"] * 2
     assert "while it was put away" in capsys.readouterr().out
 
@@ -129,7 +130,7 @@ def test_a_row_that_cannot_be_written_fails_its_run_alone(
     pack = pack_of(4, tmp_path, engine)
     with pytest.raises(SystemExit):
         work_on(pack)
-    ends = {seed: event for event, seed in events(pack) if event != STARTED}
+    ends = {seed: event for event, seed in events(pack) if event != "started"}
     assert ends == {0: "finished", 1: "failed", 2: "finished", 3: "finished"}
     assert sorted(statuses(tmp_path)) == ["failed", "finished", "finished", "finished"]
 
@@ -137,16 +138,16 @@ def test_a_row_that_cannot_be_written_fails_its_run_alone(
 def test_a_run_with_a_row_never_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the journal cannot be written just after the row."""
 
-    def record(path: Path, event: str, *arguments: Any, **details: Any) -> None:
-        if event == "finished" and not faults:
+    def record(path: Path, event: Event) -> None:
+        if isinstance(event, Finished) and not faults:
             faults.append(event)
             raise OSError("no space left on device")
-        good(path, event, *arguments, **details)
+        good(path, event)
 
-    faults: list[str] = []
+    faults: list[Event] = []
     good = job.record
     monkeypatch.setattr(job, "record", record)
     pack = pack_of(2, tmp_path)
     work_on(pack)
     assert faults and statuses(tmp_path) == ["finished"] * 2
-    assert events(pack) == [(STARTED, 0), ("finished", 0), (STARTED, 1), ("finished", 1)]
+    assert events(pack) == [("started", 0), ("finished", 0), ("started", 1), ("finished", 1)]
