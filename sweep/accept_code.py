@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from sweep.commands.arguments import Arguments, Command, Key, Section, run_command, text
+from sweep.commands.arguments import Arguments, Command, Key, Section, text
 from sweep.commands.fingerprints import RowsOfCode, of_code, rows_by_code
 from sweep.commands.keys import RESULTS_DIR
 from sweep.commands.trained import shown_ids
@@ -73,4 +73,4 @@ def told(each: RowsOfCode) -> str:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

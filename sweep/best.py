@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from sweep.commands.arguments import Command, Key, Section, run_command
+from sweep.commands.arguments import Command, Key, Section
 from sweep.commands.keys import RESULTS_DIR, SELECTION, selection_of
 from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
@@ -129,4 +129,4 @@ def _distribution(values: pd.Series) -> Any:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

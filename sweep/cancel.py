@@ -3,7 +3,7 @@
 import sys
 
 from launchers.slurm.commands import ClusterUnavailable, Refused, cancel
-from sweep.commands.arguments import Command, Section, run_command
+from sweep.commands.arguments import Command, Section
 from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
@@ -28,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -2,7 +2,7 @@
 
 import sys
 
-from sweep.commands.arguments import Command, Section, run_command
+from sweep.commands.arguments import Command, Section
 from sweep.commands.keys import RESULTS_DIR
 from sweep.config.checks import ConfigError
 from sweep.results.compaction import all_stores, compact
@@ -21,4 +21,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

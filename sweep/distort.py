@@ -4,7 +4,7 @@ docs/distortions.md.
 
 import sys
 
-from sweep.commands.arguments import Key, Section, run_command, text
+from sweep.commands.arguments import Key, Section, text
 from sweep.commands.composed import ComposedCommand, no_task, with_multirun
 from sweep.commands.distorting import DistortSweeper
 from sweep.commands.keys import HYDRA, SELECTION, SETTINGS, TRAINED_IMAGES
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

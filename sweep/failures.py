@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from sweep.commands.arguments import Command, Section, run_command
+from sweep.commands.arguments import Command, Section
 from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import Sweep, describe_deaths, find_sweeps
 from sweep.results.clusters import clusters
@@ -38,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

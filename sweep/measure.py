@@ -2,7 +2,7 @@
 
 import sys
 
-from sweep.commands.arguments import Section, run_command
+from sweep.commands.arguments import Section
 from sweep.commands.composed import ComposedCommand, no_task, with_multirun
 from sweep.commands.keys import HYDRA, MEASURE_KEYS, SELECTION, SETTINGS, TRAINED_IMAGES
 from sweep.commands.measuring import MeasureSweeper
@@ -17,4 +17,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

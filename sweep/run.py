@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from sweep.commands.arguments import Argument, Key, Section, run_command, text
+from sweep.commands.arguments import Argument, Key, Section, text
 from sweep.commands.composed import MULTIRUN, ComposedCommand
+from sweep.commands.defaults import check_parts
 from sweep.commands.keys import HYDRA, IMAGES, RUN_KEYS, SETTINGS, TRAINING_SETTINGS
 from sweep.commands.sweeper import GridSweeper, single_run
 from sweep.commands.weight_names import TWIN_FIXED
@@ -80,8 +81,9 @@ def train_configured(config: DictConfig) -> None:
 
 def main() -> None:
     check_together(sys.argv[1:])
+    check_parts(sys.argv[1:])
     COMMAND.run(sys.argv[1:], train_configured)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -13,7 +13,7 @@ import pandas as pd
 from rich.table import Table
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
-from sweep.commands.arguments import Arguments, Command, Key, Section, run_command, text
+from sweep.commands.arguments import Arguments, Command, Key, Section, text
 from sweep.commands.keys import RESULTS_DIR, SWEEP
 from sweep.commands.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
 from sweep.config.checks import ConfigError
@@ -185,4 +185,4 @@ def _shared(values: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -158,11 +158,3 @@ class Arguments:
     def shell_command(self) -> str:
         """What to type to say the same."""
         return shell_command(self.command.module, **self.texts)
-
-
-def run_command(main: Callable[[], None]) -> None:
-    """Runs a command; an error of the user's is shown without a trace."""
-    try:
-        main()
-    except ConfigError as error:
-        sys.exit(f"error: {error}")

@@ -1,5 +1,6 @@
 """What Hydra is told of parts beside conf/: their neutral values, and a choice for each that has no file there."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from sweep import PROJECT
+from sweep.config import outside
 from sweep.config.chosen import KINDS
 from sweep.config.datasets import DataSet
 from sweep.config.grid import AXES, GROUPS
-from sweep.config.parts import REQUIRED, Part, parts_of
+from sweep.config.parts import REQUIRED, Part, part_of, parts_of
 from sweep.config.run import HYPERPARAMETERS
 
 CONF = PROJECT / "conf"
@@ -32,6 +34,22 @@ def register_defaults() -> None:
 def neutral_values() -> dict[str, Any]:
     """What a key has that no file of conf/ gives a value."""
     return {name: own.neutral for name, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED}
+
+
+def check_parts(words: Sequence[str]) -> None:
+    """Raises `ConfigError` where an argument names a part from outside that is not there, or is of another kind."""
+    for key, name in outside.dotted(words):
+        if key != DataSet.key or outside.is_found(name):
+            check_part(key, name)
+
+
+def check_part(key: str, name: str) -> None:
+    """Raises `ConfigError` where the value of `key` is the dotted name of no part of that kind."""
+    kind = next((kind for kind in _ALL_KINDS if kind.key == key), None)
+    if kind and outside.is_dotted(name):
+        if not outside.is_found(name):
+            raise outside.not_found(name, f"{key}={name}")
+        part_of(kind, name)
 
 
 def defaults_of(part: Part) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from launchers.plan_launcher import PlanLauncher
+from sweep.commands.defaults import check_part
 from sweep.commands.execute import Point, describe_all, train
 from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError
@@ -109,6 +110,8 @@ class PlanSweeper(Sweeper):
     def _compose(self, fixed: Sequence[Override], point: Values) -> dict[str, Any]:
         """The configuration with the config groups of `point`, and its other values in their places."""
         groups = {name: value for name, value in point.items() if name in GROUPS}
+        for group, name in groups.items():
+            check_part(group, str(name))
         lines = [o.input_line for o in fixed if o.get_key_element() not in groups]
         lines += [f"{group}={name}" for group, name in groups.items()]
         config = self._loader.load_sweep_config(self._master, cast("list[str]", lines))

@@ -1,7 +1,7 @@
 """Trained runs that other work is done with: which ones, where their images are, and the weights they kept."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from launchers.plan_launcher import PlanLauncher
 from sweep.commands.execute import Point, describe_all, resolved
 from sweep.commands.sweeper import Values, swept_values
 from sweep.config.checks import ConfigError
+from sweep.config.chosen import unknown_parts
 from sweep.config.facts import DataFacts
+from sweep.config.outside import VARIABLE
 from sweep.config.run import RUN_FIELDS, DataSource, RunConfig
 from sweep.config.settings import Settings, make_settings
 from sweep.config.work import Kind
@@ -79,18 +81,31 @@ def finished_runs(results_dir: Path, selection: Selection) -> list[RunConfig]:
     if not wanted:
         raise ConfigError(f"none of the {len(runs)} selected runs has finished: there is nothing to work on")
     rows = stored(results_dir, ("run_id", *RUN_FIELDS))
-    return [run_of_row(row) for row in rows if row["run_id"] in wanted]
+    return of_known_parts([row for row in rows if row["run_id"] in wanted])
+
+
+def of_known_parts(rows: Sequence[Mapping[str, Any]]) -> list[RunConfig]:
+    """The runs of `rows`; names those of parts that are not known here. Raises `ConfigError` where all are of such."""
+    unknown = [name for row in rows for name in unknown_parts(row)]
+    why = f"{', '.join(dict.fromkeys(unknown))}: not known here; install its package, or name it in {VARIABLE}"
+    known = [row for row in rows if not unknown_parts(row)]
+    leave_out([row["run_id"] for row in rows if unknown_parts(row)], len(known), why)
+    return [run_of_row(row) for row in known]
 
 
 def those(runs: Sequence[RunConfig], fit: Callable[[RunConfig], bool], why: str) -> list[RunConfig]:
     """The runs that `fit`; names the others, and `why`. Raises `ConfigError` where all are others."""
     kept = [run for run in runs if fit(run)]
-    others = [run.run_id for run in runs if run not in kept]
-    if not kept:
-        raise ConfigError(f"{shown_ids(others)}: {why}")
-    if others:
-        print(f"left out: {shown_ids(others)}: {why}")
+    leave_out([run.run_id for run in runs if run not in kept], len(kept), why)
     return kept
+
+
+def leave_out(run_ids: Sequence[str], kept: int, why: str) -> None:
+    """Names runs that are left out, and `why`; raises `ConfigError` where none is `kept`."""
+    if run_ids and not kept:
+        raise ConfigError(f"{shown_ids(run_ids)}: {why}")
+    if run_ids:
+        print(f"left out: {shown_ids(run_ids)}: {why}")
 
 
 def shown_ids(run_ids: Sequence[str]) -> str:
@@ -114,8 +129,9 @@ def _check_images(run: RunConfig, facts: DataFacts) -> None:
 
 
 def stored_of_runs(results_dir: Path, columns: Iterable[str], kind: Kind) -> list[tuple[RunConfig, dict[str, Any]]]:
-    """What such work left before, with the runs that it was done on."""
-    runs = {row["run_id"]: run_of_row(row) for row in stored(results_dir, ("run_id", *RUN_FIELDS))}
+    """What such work left before, with the runs that it was done on; those of parts not known here are left out."""
+    rows = stored(results_dir, ("run_id", *RUN_FIELDS))
+    runs = {row["run_id"]: run_of_row(row) for row in rows if not unknown_parts(row)}
     return [(runs[row["run_id"]], row) for row in stored(results_dir, columns, kind) if row["run_id"] in runs]
 
 

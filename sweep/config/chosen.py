@@ -43,6 +43,12 @@ def check_chosen(key: str, value: object) -> str:
     return name
 
 
+def unknown_parts(values: Values) -> list[str]:
+    """The choices of `values`, of a row, that name no part here, such as `quantizer=my_package.my_quantizer`."""
+    chosen = {kind.key: (values[kind.key], parts_of(kind)) for kind in KINDS}
+    return [f"{key}={name}" for key, (name, known) in chosen.items() if name != NO_QUANTIZER and name not in known]
+
+
 def chosen_quantizer(values: Values) -> str:
     """The quantizer that there is at the bits of `values`; raises `ConfigError` where it cannot be.
 

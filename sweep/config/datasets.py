@@ -30,6 +30,10 @@ class DataSet(Part):
     printed_side: int | None = None  # in papers, in pixels, of images that are brought to a size
     corrupted: str = ""  # cifar-c or imagenet-c: the strengths of its published corrupted test images, its name + "-C"
 
+    def signatures(self) -> tuple[str, ...]:
+        described = () if self.facts else ("describe(source)",)
+        return ("prepare(source, cache_dir)", "load(source, cache_dir)", *described)
+
     @property
     def data_source(self) -> str:
         return self.source or self.name

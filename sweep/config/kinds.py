@@ -32,6 +32,10 @@ class Quantizer(Part):
         both = (*(self.weights or ()), *(self.activations or ()))
         object.__setattr__(self, "reads", tuple(dict.fromkeys(both)))
 
+    def signatures(self) -> tuple[str, ...]:
+        weights = () if self.weights is None else ("weight_quantizer(run, weight, bits, layer)",)
+        return weights if self.activations is None else (*weights, "activation_quantizer(run, bits)")
+
     def read_with(self, values: Values) -> Iterator[Hyperparameter]:
         weights = (self.weights or ()) if quantizes_weights(values) else ()
         activations = (self.activations or ()) if quantizes_activations(values) else ()
@@ -52,6 +56,9 @@ class Rule(Part):
     passes: Callable[[Any], float] = lambda run: 1
     splits_over_processes: bool = False  # whether processes that share a run can take its step together
 
+    def signatures(self) -> tuple[str, ...]:
+        return ("make_updates(run, model, optimizer, scaler)",)
+
 
 @dataclass(frozen=True)
 class Optimizer(Part):
@@ -66,6 +73,9 @@ class Optimizer(Part):
     entry_points: ClassVar = "qsweep.optimizers"
     has_files: ClassVar = True
 
+    def signatures(self) -> tuple[str, ...]:
+        return ("make_optimizer(groups, run, common)",)
+
 
 @dataclass(frozen=True)
 class Schedule(Part):
@@ -75,3 +85,6 @@ class Schedule(Part):
     room: ClassVar = "sweep.training.schedules"
     entry_points: ClassVar = "qsweep.schedules"
     has_files: ClassVar = True
+
+    def signatures(self) -> tuple[str, ...]:
+        return ("learning_rate(run, epoch)",)

@@ -59,6 +59,9 @@ class Network(Part):
     printed_at_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # others, by results/published/<name>
     printed_sizes: str = ""  # what tables of several sizes write after its name, in parentheses
 
+    def signatures(self) -> tuple[str, ...]:
+        return (f"{self.build}(size, channels, classes, image_size)",)
+
     def builder(self) -> Builder:
         """The function that makes the network; imports torch."""
         builder: Builder = getattr(self.load(), self.build)

@@ -14,7 +14,7 @@ from functools import cache, cached_property, lru_cache
 from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
-from sweep.config import outside
+from sweep.config import faults, outside
 from sweep.config.checks import (
     ConfigError,
     allowed,
@@ -151,6 +151,10 @@ class Part:
         """What choosing it sets, where no file says more."""
         return {self.key: self.name}
 
+    def signatures(self) -> tuple[str, ...]:
+        """The functions that its code has, as they are called: `name(argument, argument)`."""
+        return ()
+
     def load(self) -> Any:
         """The module with its code."""
         return importlib.import_module(self.code)
@@ -186,7 +190,7 @@ def part_of(kind: type[AnyPart], name: str) -> AnyPart:
     """The part of that name; raises `ConfigError` where there is none."""
     parts = parts_of(kind)
     if name not in parts:
-        check_choice(kind.key, name, tuple(parts), outside.hint(name))
+        check_choice(kind.key, name, tuple(parts), _hint(name))
     return parts[name]
 
 
@@ -201,6 +205,14 @@ def spellings(parts: Iterable[Part]) -> dict[str, str]:
     return {spelling: part.printed_name for part in parts for spelling in part.printed}
 
 
+def _hint(name: str) -> str:
+    """What to do where `name` may be a part from outside, of another kind or of none that is known."""
+    if name not in outside.named():
+        return outside.hint(name)
+    part = declared_outside(name)
+    return f". {_what_it_is(part)}: give {part.key}={name}"
+
+
 def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
     room = importlib.import_module(kind.room)
     for info in sorted(pkgutil.iter_modules(room.__path__), key=lambda info: info.name):
@@ -208,31 +220,75 @@ def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
             module = f"{kind.room}.{info.name}"
             for part in declared_in(module):
                 if not isinstance(part, kind):
-                    raise ConfigError(f"{module} declares a {type(part).__name__}, and lies among parts of {kind.key}")
+                    raise ConfigError(f"{_what_it_is(part)}, and lies among parts of {kind.key}")
                 yield part
 
 
 def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
     installed = outside.installed(kind.entry_points)
     for module in sorted({*installed, *outside.named()}):
-        for part in declared_in(module):
-            if isinstance(part, kind):
-                yield replace(part, name=module)
-            elif module in installed:
-                raise ConfigError(
-                    f"{module} declares a {type(part).__name__}, and an entry point names it in {kind.entry_points}"
-                )
+        part = declared_outside(module)
+        if isinstance(part, kind):
+            yield part
+        elif module in installed:
+            raise ConfigError(f"{_what_it_is(part)}, and an entry point names it in {kind.entry_points}")
+
+
+@cache
+def declared_outside(module: str) -> Part:
+    """The part from outside that `module` declares; raises `ConfigError` on what is wrong with it."""
+    part, *others = declared_in(module)
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        raise ConfigError(f"{module} is no part from outside: give {part.key}={part.name}")
+    if others:
+        raise ConfigError(
+            f"{module} declares {1 + len(others)} parts. One from outside is called by the name of its module, which "
+            f"declares one: divide them"
+        )
+    try:
+        _check(part)
+    except ConfigError as error:
+        raise ConfigError(f"{module}: {error} (docs/parts.md)") from None
+    return replace(part, name=module)
+
+
+def _check(part: Part) -> None:
+    """Raises `ConfigError` where `part` is not declared whole, or its code is not what its kind needs."""
+    for own in part.reads:
+        if not isinstance(own, Hyperparameter):
+            raise ConfigError(f"it reads {own!r}: hyperparameters are needed, each a Hyperparameter(name, type, ...)")
+        faults.check_hyperparameter(own, REQUIRED)
+    faults.check_code(part.code, part.module, part.signatures())
+
+
+def _what_it_is(part: Part) -> str:
+    return f"{part.module} declares PART = {type(part).__name__}(...)"
 
 
 @cache
 def declared_in(module: str) -> tuple[Part, ...]:
     """The part that `module` declares, or those of a family, which share its code, as PARTS; raises `ConfigError`."""
     imported = outside.imported(module)
-    parts: tuple[Any, ...] = getattr(imported, "PARTS", (getattr(imported, "PART", None),))
-    if not all(isinstance(part, Part) for part in parts):
-        raise ConfigError(f"{module} declares no PART, which says what it is and what it reads: see docs/parts.md")
+    parts = _declarations(imported)
+    for part in parts:
+        if not isinstance(part, Part):
+            raise ConfigError(
+                f"{module}: PART is a {type(part).__name__}, and must be one of the kinds in docs/parts.md, such as "
+                f"sweep.config.kinds.Quantizer ({imported.__file__})"
+            )
     inside = f".{parts[0].key}" if hasattr(imported, "__path__") else ""
     return tuple(replace(part, module=module, code=part.code or module + inside) for part in parts)
+
+
+def _declarations(module: ModuleType) -> tuple[Any, ...]:
+    found = [getattr(module, name) for name in ("PARTS", "PART") if hasattr(module, name)]
+    if len(found) != 1 or found == [()]:
+        declared = "both PART and PARTS" if len(found) > 1 else "no PART"
+        raise ConfigError(
+            f"{module.__name__} declares {declared}: PART says what it is and "
+            f"what it reads, PARTS is of families of ours; see docs/parts.md ({module.__file__})"
+        )
+    return found[0] if isinstance(found[0], tuple) else (found[0],)
 
 
 def hyperparameters_of(parts: Iterable[Part]) -> dict[str, Hyperparameter]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.commands.arguments import Command, Key, Section, run_command, text
+from sweep.commands.arguments import Command, Key, Section, text
 from sweep.commands.keys import NARROWING, RESULTS_DIR, SELECTION, narrowing, selection_of
 from sweep.config.checks import ConfigError
 from sweep.config.parts import parts_of
@@ -55,4 +55,4 @@ def _drawn(figure: Figure, runs: pd.DataFrame, found: pd.DataFrame, folder: Path
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -4,7 +4,7 @@ import datetime
 import sys
 from pathlib import Path
 
-from sweep.commands.arguments import Command, Key, Section, run_command, text
+from sweep.commands.arguments import Command, Key, Section, text
 from sweep.commands.keys import RESULTS_DIR, SELECTION, selection_of
 from sweep.config.datasets import printed_name
 from sweep.report.contents import Contents, read_contents
@@ -45,4 +45,4 @@ def _lead(contents: Contents, command: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -1,14 +1,17 @@
 """The runs that a table is about: what was planned and what is stored, narrowed by values."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sweep.config import outside
 from sweep.config.checks import ConfigError, allowed
+from sweep.config.chosen import KINDS
 from sweep.config.measuring import UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
@@ -78,26 +81,44 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
         if not plans:
             train = shell_command("sweep.run", "-m", study=study)
             raise ConfigError(f"study={study}: no sweep of it in {results_dir}; `{train}` trains it")
-    check_declared(store)
-    rows = store.read().to_pandas()
+    stored_rows = store.read().to_pandas()
+    rows = _of_declared(store, stored_rows)
     columns = ["run_id", *RUN_FIELDS]
     planned = [read_plan(path).select(columns).to_pandas() for path in plans]
     everything = pd.concat([*planned, rows[columns].iloc[: 0 if sweep or study else None]]).drop_duplicates("run_id")
+    everything = everything[~everything["run_id"].isin(set(stored_rows["run_id"]) - set(rows["run_id"]))]
     merged: pd.DataFrame = everything.merge(rows.drop(columns=list(RUN_FIELDS)), on="run_id", how="left")
     merged["milestones"] = merged["milestones"].map(lambda epochs: ",".join(map(str, epochs)))
     return merged
 
 
-def check_declared(store: Store) -> None:
-    """Raises `ConfigError` where rows have a hyperparameter that no part here declares: no mean may hide it."""
-    columns = store.undeclared(shards(store.path))
-    modules = {column.name: column.declared_by for column in columns if column.declared_by}
-    if modules:
-        listed = ",".join(sorted(set(modules.values())))
-        raise ConfigError(
-            f"results_dir={store.results_dir}: its rows have {allowed(modules)}, which no part here declares. Make "
-            f"{listed} known: install the package, or say {outside.VARIABLE}={listed} in the environment"
-        )
+def _of_declared(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
+    """`rows` without those that differ in what no part here declares: no mean may hide it.
+
+    Says on standard error which are left out. Raises `ConfigError` where all are.
+    """
+    modules = {c.name: c.declared_by for c in store.undeclared(shards(store.path)) if c.declared_by}
+    if not modules:
+        return rows
+    values = store.with_columns_of(shards(store.path)).read([store.key, *modules]).to_pandas().set_index(store.key)
+    made_of = [rows[kind.key].to_numpy() for kind in KINDS]
+    differing = values.loc[rows[store.key]].groupby(made_of, dropna=False).transform("nunique") > 1  # null: not read
+    is_left_out = differing.any(axis=1).to_numpy()
+    if is_left_out.any():
+        _say_undeclared(store, {name: modules[name] for name in modules if differing[name].any()}, is_left_out)
+    left: pd.DataFrame = rows[~is_left_out]
+    return left
+
+
+def _say_undeclared(store: Store, modules: Mapping[str, str], is_left_out: "np.ndarray[Any, Any]") -> None:
+    listed = ",".join(sorted(set(modules.values())))
+    why = (
+        f"{allowed(modules)}, which no part here declares. Make {listed} known: install the package, or say "
+        f"{outside.VARIABLE}={listed} in the environment"
+    )
+    if is_left_out.all():
+        raise ConfigError(f"results_dir={store.results_dir}: its rows have {why}")
+    print(f"left out: {is_left_out.sum()} runs that differ in {why}", file=sys.stderr)
 
 
 def stored_measures(results_dir: Path) -> pd.DataFrame:

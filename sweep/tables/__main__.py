@@ -7,7 +7,7 @@ conf/study/.
 import sys
 from pathlib import Path
 
-from sweep.commands.arguments import Command, Key, Section, run_command, text
+from sweep.commands.arguments import Command, Key, Section, text
 from sweep.commands.keys import NARROWING, RESULTS_DIR, SELECTION, narrowing, selection_of
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.parts import part_of, parts_of
@@ -52,4 +52,4 @@ def table_of_study(study: str) -> Table:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    main()

@@ -121,27 +121,26 @@ def test_what_no_part_here_declares_is_not_averaged_over_or_lost(tmp_path: Path)
     assert "nothing to do" in again
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("x = 1", "my_package.my_part declares no PART"),
-        ("import nothing_of_that_name", r"my_package.my_part: it cannot be imported here (No module named"),
-        (OPTIMIZER.replace('"gain"', '"lr"'), "lr: a part declares it, and every run has it"),
-        (
-            OPTIMIZER.replace('"gain"', '"rho"'),
-            "rho is declared in my_package.my_part and in sweep.training.updates.sam",
-        ),
-        (OPTIMIZER.replace("neutral=1.0, ", ""), "gain of my_package.my_part needs a neutral value"),
-    ],
-)
-def test_a_faulty_part(text: str, message: str, tmp_path: Path) -> None:
-    parts = package(tmp_path / "elsewhere", text)
-    done = run("sweep.run", "optimizer=my_package.my_part", parts=parts)
-    assert done.returncode == 1 and message in done.stderr.replace("\n", " "), done.stderr
-
-
-def test_a_part_that_is_not_there(tmp_path: Path) -> None:
-    done = run("sweep.run", "optimizer=my_package.my_part", "hydra/launcher=local", f"results_dir={tmp_path}")
-    assert done.returncode == 1
-    assert "my_package.my_part: it cannot be imported here (No module named 'my_package')" in done.stderr
-    assert "install its package there, or put its folder on PYTHONPATH" in done.stderr
+def test_rows_of_a_part_that_is_gone(tmp_path: Path) -> None:
+    """They are read, shown and counted; only what would average over two values of its hyperparameter leaves them out,
+    and only work on them is refused."""
+    parts, results_dir = package(tmp_path / "elsewhere", QUANTIZER), tmp_path / "r"
+    sweep("quantizer=lsq,my_package.my_part", "gain=2", "keep_weights=true", results_dir=results_dir, parts=parts)
+    where = f"results_dir={results_dir}"
+    for filtered in ((), ("quantizer=my_package.my_part",)):
+        table = run("sweep.tables", where, "format=csv", *filtered)
+        assert table.returncode == 0 and "my_package.my_part" in table.stdout, table.stderr
+        assert "left out" not in table.stderr, "its rows have one value"
+    status = run("sweep.status", where)
+    assert status.returncode == 0 and "finished" in status.stdout, status.stderr
+    measured = run("sweep.measure", "-m", where, "hydra/launcher=local", "dry_run=true")
+    assert measured.returncode == 0 and "left out: 1 run (" in measured.stdout, measured.stdout + measured.stderr
+    assert "quantizer=my_package.my_part: not known here; install its package" in measured.stdout
+    refused = run("sweep.measure", "-m", where, "hydra/launcher=local", "quantizer=my_package.my_part")
+    assert refused.returncode == 1 and "quantizer=my_package.my_part: not known here" in refused.stderr
+    sweep("quantizer=my_package.my_part", "gain=3", results_dir=results_dir, parts=parts)
+    table = run("sweep.tables", where, "format=csv")
+    assert table.returncode == 0 and "lsq" in table.stdout and "my_package" not in table.stdout, table.stderr
+    assert "left out: 2 runs that differ in gain, which no part here declares" in table.stderr
+    code = run("sweep.accept_code", where)
+    assert code.returncode == 0, code.stderr

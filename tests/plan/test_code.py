@@ -115,8 +115,8 @@ HITS: tuple[tuple[str, frozenset[str]], ...] = (
     ("sweep.worker.distort", frozenset({"distort"})),
     ("sweep.worker.weight_files", frozenset({"taught"})),
     *((f"sweep.worker.{name}", ALL) for name in ("train", "images")),
-    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts", "kinds")),
-    *((f"sweep.config.{name}", ALL) for name in ("networks", "outside", "parts", "run", "transfer")),
+    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts", "faults")),
+    *((f"sweep.config.{name}", ALL) for name in ("kinds", "networks", "outside", "parts", "run", "transfer")),
 )
 # Packages of which only the folder's own module is run by work that uses what lies in others of them.
 PACKAGES = ("sweep", "sweep.config", "sweep.worker", *(f"sweep.{room}" for room in PARTS))
