@@ -27,7 +27,7 @@ from sweep.results.events import Died, Started
 from sweep.results.journal import events_of
 from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
-from tests.commands.test_run import computed, curves
+from tests.sweeps import computed, curves
 
 RUNS = 200
 SWEEP = [

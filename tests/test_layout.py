@@ -74,6 +74,27 @@ def test_no_import_is_relative(path: Path) -> None:
     assert not relative, "the order of rooms is read from whole names"
 
 
+TESTS = sorted(path for folder in ("tests", "benchmarks") for path in (PROJECT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_module_of_tests_is_a_library(path: Path) -> None:
+    """What tests share lies in a module that holds no test, of its own name."""
+    words = {word for node in ast.walk(ast.parse(path.read_text())) for word in named_in(node)}
+    libraries = {word for word in words if word.startswith("tests.") and ".test_" in word}
+    assert not libraries, "move what is shared out of the module of tests"
+
+
+def named_in(node: ast.AST) -> Iterator[str]:
+    """Modules that a statement imports, and words of texts, which may be programs that do."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield from node.value.split()
+
+
 def test_every_room_exists() -> None:
     assert {name for name in ROOMS if name not in MODULES} == set()
 

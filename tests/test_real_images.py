@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.commands.test_run import run
+from tests.sweeps import run
 
 IMAGES = os.environ.get("QSWEEP_IMAGES", "")
 

@@ -12,7 +12,7 @@ import pytest
 
 from sweep import PROJECT
 from sweep.__main__ import COMMANDS
-from tests.commands.test_run import SMALL
+from tests.sweeps import SMALL
 
 INSTALLED = ("sweep", "launchers", "conf", "results/published")
 ONE = (*SMALL, "epochs=1", "hydra/launcher=local", "device=cpu", "results_dir=sweep")

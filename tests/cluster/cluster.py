@@ -23,8 +23,8 @@ from tests.cluster.daemon import (
     accepts_connections,
     find_program,
     kill_jobs,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 PACKAGE_WITH = {"slurmctld": "slurmctld", "slurmd": "slurmd", "srun": "slurm-client", "munged": "munge"}
 ACCOUNTING_PACKAGE_WITH = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server"}

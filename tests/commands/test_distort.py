@@ -21,9 +21,9 @@ from sweep.distort import COMMAND
 from sweep.failures import describe as describe_failures
 from sweep.results.select import Selection
 from sweep.status import describe as describe_status
-from tests.commands.test_run import SMALL
 from tests.data.files_of import SIDE, write_photographs
 from tests.inline import run_inline
+from tests.sweeps import SMALL
 
 CONDITIONS = ["corruption=gaussian_noise,pixelate", "severity=1,5"]
 

@@ -16,7 +16,7 @@ from sweep.status import describe as status
 from sweep.status import facts
 from tests.conftest import tiny_run
 from tests.rows_of import row_of
-from tests.tables.test_generalization import store_sweep
+from tests.tables.stored import store_sweep
 
 TRACE = """Traceback (most recent call last):
   File "/home/{user}/sweep/training/plain.py", line {line}, in train

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -26,34 +25,14 @@ from sweep.plan.measuring_cost import operations_s
 from sweep.results.rows import measure_config_of, measures_store, rows_store
 from sweep.results.select import Selection, make_selection
 from sweep.status import describe as describe_status
-from tests.commands.test_run import SMALL, run, wait_for, worker_pids
+from tests.commands.measurements import FAST, command, measure, measured
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
+from tests.sweeps import SMALL, run, worker_pids
 from tests.todays_code import today
+from tests.waiting import wait_until
 
-FAST = [
-    "measure.noise_samples=2", "measure.restarts=1", "measure.ascent_steps=2", "measure.ascent_images=50",
-    "measure.search_steps=4", "measure.hessian_iterations=3", "measure.linf_iterations=1",
-    "measure.linf_dimensions=3", "measure.curvature_images=50", "measure.regularizer_images=10",
-]  # fmt: skip
 LONG = [*FAST, "measure.landscape_points=21", "measure.curvature_images=0"]
-CIRCUMSTANCES = ["attempt", "seconds", "started_at", "ended_at", "job_id", "host", "study"]
-
-
-def command(*arguments: str) -> list[str]:
-    """On this machine, unless the arguments say otherwise."""
-    launcher = [] if "hydra/launcher=slurm" in arguments else ["hydra/launcher=local"]
-    return [sys.executable, "-m", "sweep.measure", "-m", *launcher, *arguments]
-
-
-def measure(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=300, env=env)
-
-
-def measured(results_dir: Path) -> pd.DataFrame:
-    """The rows less their circumstances."""
-    table = measures_store(results_dir).read().to_pandas().drop(columns=CIRCUMSTANCES, errors="ignore")
-    return table.sort_values("task_id").reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +118,7 @@ def test_a_killed_worker_does_not_end_it(results: Path, tmp_path: Path) -> None:
     arguments = ["bits=2,32", "workers=1", *LONG]
     before = worker_pids(results)
     going = subprocess.Popen(command(*arguments, f"results_dir={results}"), stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: worker_pids(results) - before)
+    wait_until(lambda: worker_pids(results) - before, 60, "a measurement to start")
     for pid in worker_pids(results) - before:
         os.kill(pid, signal.SIGKILL)
     output, _ = going.communicate(timeout=120)
@@ -152,7 +131,7 @@ def test_ctrl_c_stops_within_a_measurement_and_the_same_command_goes_on(results:
     arguments = ["bits=2,32", f"results_dir={results}", *LONG, "measure.landscape_points=401"]
     before = worker_pids(results)
     going = subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True)
-    wait_for(lambda: worker_pids(results) - before)
+    wait_until(lambda: worker_pids(results) - before, 60, "a measurement to start")
     going.send_signal(signal.SIGINT)
     output, _ = going.communicate(timeout=30)
     assert going.returncode == 130 and "The same command goes on" in output

@@ -1,6 +1,5 @@
 """The command as a user types it: what it expands to, what it refuses, what it does when things go wrong."""
 
-import json
 import os
 import shutil
 import signal
@@ -8,29 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from sweep import PROJECT
 from sweep.results.rows import rows_store
-
-SMALL = ["dataset=digits", "base_width=2", "width=2", "depth=2", "train_subset=200", "test_subset=100", "epochs=3"]
-ONE_OPTIMIZER = ["optimizer=sgd", "lr=0.1", "weight_decay=0"]
-# Columns that say how a run went, not what it computed.
-CIRCUMSTANCES = ["attempt", "seconds", "images_per_s", "started_at", "ended_at", "job_id", "host", "study"]
-
-
-def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=900, **options)
-
-
-def command(*arguments: str) -> list[str]:
-    """On this machine, also where there is a SLURM."""
-    launcher = [] if any("hydra/launcher" in argument for argument in arguments) else ["hydra/launcher=local"]
-    return [sys.executable, "-m", "sweep.run", *arguments, *launcher]
+from tests.faulty import FAULTY, failing
+from tests.sweeps import ARRAYS, ONE_OPTIMIZER, SMALL, computed, curves, run, start, worker_pids
+from tests.waiting import is_alive, wait_until
 
 
 def plan(tmp_path: Path, *arguments: str) -> pd.DataFrame:
@@ -51,18 +36,6 @@ run.main()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return pd.read_parquet(tmp_path / "plan.parquet")
-
-
-def computed(results_dir: Path) -> list[dict[str, Any]]:
-    """The rows less their circumstances, comparable bit for bit."""
-    table = pd.read_parquet(results_dir / "rows").drop(columns=CIRCUMSTANCES).sort_values("run_id")
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return rows
-
-
-def curves(results_dir: Path) -> pd.DataFrame:
-    table = pd.read_parquet(results_dir / "curves").drop(columns=["attempt", "ended_at"])
-    return table.sort_values(["run_id", "epoch"]).reset_index(drop=True)
 
 
 def test_qgens_grid_is_972_runs(tmp_path: Path) -> None:
@@ -324,23 +297,6 @@ def test_results_without_a_later_column_are_extended(undisturbed: Path, tmp_path
     assert (rows["cpu_capability"].notna() == (rows["seed"] == 2)).all()
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def worker_pids(results_dir: Path) -> set[int]:
-    """Of the workers that started a run, from their journals."""
-    lines = [line for path in results_dir.glob("sweeps/*/journal/*.jsonl") for line in path.read_text().splitlines()]
-    return {json.loads(line)["pid"] for line in lines if json.loads(line)["event"] == "started"}
-
-
-def wait_for(condition: Any, timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.02)
-
-
 LONG = [argument.replace("epochs=3", "epochs=40") for argument in SWEEP]
 
 
@@ -354,7 +310,7 @@ def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
     sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0.2")
-    wait_for(lambda: worker_pids(results_dir))
+    wait_until(lambda: worker_pids(results_dir), 60, "a run to start")
     time.sleep(0.3)
     for pid in worker_pids(results_dir):
         os.kill(pid, signal.SIGKILL)
@@ -369,7 +325,7 @@ def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path
 def test_ctrl_c_keeps_checkpoints_and_the_same_command_goes_on(undisturbed_long: Path, tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
     sweep = start(*LONG, f"results_dir={results_dir}")
-    wait_for(lambda: worker_pids(results_dir))
+    wait_until(lambda: worker_pids(results_dir), 60, "a run to start")
     sweep.send_signal(signal.SIGINT)
     output, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
@@ -384,49 +340,32 @@ def test_ctrl_c_keeps_checkpoints_and_the_same_command_goes_on(undisturbed_long:
 def test_workers_end_when_their_launcher_is_killed(undisturbed_long: Path, tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
     sweep = start(*[a.replace("epochs=40", "epochs=4000") for a in LONG], f"results_dir={results_dir}")
-    wait_for(lambda: worker_pids(results_dir))
+    wait_until(lambda: worker_pids(results_dir), 60, "a run to start")
     sweep.kill()
     sweep.communicate(timeout=60)
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in worker_pids(results_dir)), timeout_s=20)
+    wait_until(lambda: not any(map(is_alive, worker_pids(results_dir))), 20, "the workers to end")
     assert list((results_dir / "checkpoints").glob("*.pt"))
 
 
-@pytest.fixture
-def faulty(tmp_path: Path) -> dict[str, str]:
-    """An environment in which workers cannot train at 8 bits."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys, os\n"
-        "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from sweep.worker.train import Training\n"
-        "    good = Training.work_on\n"
-        "    def work_on(self, tasks, pack, stops):\n"
-        "        if any(task.run.bits == 8 for task in tasks) and os.environ.get('FAULT'):\n"
-        "            raise RuntimeError('no such luck')\n"
-        "        return good(self, tasks, pack, stops)\n"
-        "    Training.work_on = work_on\n"
-    )
-    return os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}", "FAULT": "1"}
+FAILS = failing({"no such luck": {"bits": 8}})
 
 
-def test_a_run_that_raises_is_recorded_and_the_others_are_trained(tmp_path: Path, faulty: dict[str, str]) -> None:
+def test_a_run_that_raises_is_recorded_and_the_others_are_trained(tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, "bits=2,8,32", "seed=0,1", f"results_dir={results_dir}"]
-    done = run(*sweep, env=faulty)
+    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, FAULTY, "bits=2,8,32", "seed=0,1", f"results_dir={results_dir}"]
+    done = run(*sweep, env=FAILS)
     assert done.returncode == 1
     assert "2 x RuntimeError: no such luck" in done.stdout
     table = pd.read_parquet(results_dir / "rows").set_index("bits")
     assert len(table) == 6
     assert table.loc[[2, 32], "status"].tolist() == ["finished"] * 4
     assert table.loc[8, "status"].tolist() == ["failed"] * 2
-    assert all("raise RuntimeError('no such luck')" in trace for trace in table.loc[8, "error"])
-    again = run(*sweep, env=faulty | {"FAULT": ""})
+    assert all("in learning_rate\n    raise RuntimeError(" in trace for trace in table.loc[8, "error"])
+    again = run(*sweep, env=failing({}))
     assert again.returncode == 0 and "2 of 2 runs done" in again.stdout
     table = pd.read_parquet(results_dir / "rows").set_index("bits")
     assert len(table) == 6 and (table["status"] == "finished").all()
     assert table.loc[8, "attempt"].tolist() == [2, 2]
-
-
-ARRAYS = ["engine=array", "device=cpu", "workers=2"]
 
 
 def test_arrays_from_the_command_line(tmp_path: Path) -> None:
@@ -450,7 +389,7 @@ def test_a_killed_array_goes_on_in_halves(tmp_path: Path) -> None:
     results_dir, whole = tmp_path / "r", tmp_path / "whole"
     assert run(*LONG, *ARRAYS, f"results_dir={whole}").returncode == 0
     sweep = start(*LONG, *ARRAYS, f"results_dir={results_dir}", "checkpoint_seconds=0.2", "workers=1")
-    wait_for(lambda: len(list((results_dir / "checkpoints").glob("*.pt"))) >= 4)
+    wait_until(lambda: len(list((results_dir / "checkpoints").glob("*.pt"))) >= 4, 60, "checkpoints of the array")
     for pid in worker_pids(results_dir):
         os.kill(pid, signal.SIGKILL)
     output, _ = sweep.communicate(timeout=300)
@@ -461,11 +400,10 @@ def test_a_killed_array_goes_on_in_halves(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(curves(results_dir), curves(whole))
 
 
-def test_an_array_in_which_one_run_raises_trains_the_others(tmp_path: Path, faulty: dict[str, str]) -> None:
+def test_an_array_in_which_one_run_raises_trains_the_others(tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    done = run(
-        "-m", *SMALL, *ONE_OPTIMIZER, *ARRAYS, "bits=2,8,32", "seed=0,1", f"results_dir={results_dir}", env=faulty
-    )
+    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, *ARRAYS, FAULTY, "bits=2,8,32", "seed=0,1"]
+    done = run(*sweep, f"results_dir={results_dir}", env=FAILS)
     assert done.returncode == 1
     table = pd.read_parquet(results_dir / "rows").set_index("bits")
     assert table.loc[[2, 32], "status"].tolist() == ["finished"] * 4
@@ -473,9 +411,9 @@ def test_an_array_in_which_one_run_raises_trains_the_others(tmp_path: Path, faul
     assert (table["attempt"] > 1).any()
 
 
-def test_an_error_that_all_runs_share_stops_the_sweep(tmp_path: Path, faulty: dict[str, str]) -> None:
-    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, "bits=8", "seed=range(0,400)", "stop_after_same_error=3", "workers=1"]
-    done = run(*sweep, f"results_dir={tmp_path / 'r'}", env=faulty)
+def test_an_error_that_all_runs_share_stops_the_sweep(tmp_path: Path) -> None:
+    sweep = ["-m", *SMALL, *ONE_OPTIMIZER, FAULTY, "bits=8", "seed=range(0,400)", "workers=1"]
+    done = run(*sweep, "stop_after_same_error=3", f"results_dir={tmp_path / 'r'}", env=FAILS)
     assert done.returncode == 1
     assert "runs all failed with: RuntimeError: no such luck" in done.stderr
     assert len(rows_store(tmp_path / "r").read()) < 400

@@ -16,7 +16,7 @@ from sweep.results.rows import rows_store
 from sweep.status import describe, facts, main
 from tests.conftest import tiny_run
 from tests.rows_of import START, row_of
-from tests.tables.test_generalization import store_sweep
+from tests.tables.stored import store_sweep
 from tests.todays_code import TODAY
 
 HOUR = datetime.timedelta(hours=1)

@@ -19,9 +19,9 @@ from sweep.results.rows import rows_store
 from sweep.run import COMMAND
 from sweep.training.fitting import shapes_of
 from sweep.worker.weight_files import fetch_pretrained, pretrained_path, teacher_run, weights_file
-from tests.commands.test_run import SMALL, run
 from tests.conftest import TINY, tiny_run
 from tests.rows_of import row_of
+from tests.sweeps import SMALL, run
 
 FACTS = {
     "digits": DataFacts(1442, 355, 1, 8, 8, 10),

@@ -11,6 +11,7 @@ from sweep.config.kinds import Quantizer, Rule
 from sweep.config.parts import parts_of
 from sweep.config.run import RUN_FIELDS, UNLESS, RunConfig, can_join_array, canonical_json, make_run
 from sweep.config.settings import make_settings
+from tests.config.each_quantizer import ACTS, EACH_QUANTIZER
 from tests.conftest import TINY, tiny_run
 
 QGEN = TINY | {
@@ -81,7 +82,6 @@ OTHER = {
     "seed": 7, "act_bits": 8, "lr_decay": "cosine", "model": "resnet20", "initial_weights": f"run:{'a' * 64}",
     "teacher": f"file:{'a' * 64}",
 }  # fmt: skip
-ACTS = {"act_bits": 4, "pact_alpha": 10.0}
 LSQ_ACTS = {"act_bits": 4}
 # Quantizer that reads it, and two values.
 OF_QUANTIZERS: dict[str, tuple[str, object, object]] = {
@@ -108,17 +108,6 @@ OF_TEACHERS = {
 }  # fmt: skip
 OF_CROPS = {"crops": 2, "crop_pool": 4}
 OF_ACTS = ("act_grad_scale", "quantize_images", "pact_alpha")
-EACH_QUANTIZER = {
-    "lsq": tiny_run(),
-    "lsq_plus": tiny_run(quantizer="lsq_plus"),
-    "dorefa": tiny_run(quantizer="dorefa"),
-    "pact": tiny_run(quantizer="pact", bits=32, **ACTS),
-    "dorefa_pact": tiny_run(quantizer="dorefa_pact", **ACTS),
-    "saq": tiny_run(quantizer="saq"),
-    "vvtq": tiny_run(quantizer="vvtq"),
-    "noise_tempering": tiny_run(quantizer="noise_tempering", tempering_c=0.2, tempering_k=50),
-    "diffq": tiny_run(quantizer="diffq", diffq_noise="normal"),
-}
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -13,9 +13,9 @@ import pytest
 from sweep.config.distorting import Distortion
 from sweep.distortions.generate import CHUNK, beside, file_of, missing
 from sweep.distortions.images import CorruptedImages
-from tests.commands.test_run import wait_for
 from tests.conftest import DIGITS
 from tests.distortions.squares import COUNT, Squares, write
+from tests.waiting import is_alive, wait_until
 
 
 def test_every_image_is_in_its_place_and_counted(tmp_path: Path) -> None:
@@ -84,11 +84,13 @@ def test_a_kill_leaves_complete_files_only_and_no_workers(tmp_path: Path) -> Non
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     going = subprocess.Popen([sys.executable, str(tmp_path / "slow.py"), str(tmp_path)], env=environment)
     first, second, third = (Distortion("fog", severity) for severity in (1, 2, 3))
-    wait_for(lambda: not missing(tmp_path / "f", [first]) and list((tmp_path / "f").glob(".fog-2*")))
+    wait_until(
+        lambda: not missing(tmp_path / "f", [first]) and list((tmp_path / "f").glob(".fog-2*")), 60, "the second file"
+    )
     going.send_signal(signal.SIGKILL)
     going.wait()
     pids = [int(path.name.removeprefix("pid")) for path in tmp_path.glob("pid*")]
-    wait_for(lambda: not any(_alive(pid) for pid in pids))
+    wait_until(lambda: not any(map(is_alive, pids)), 60, "the processes to end")
     for distortion in (first, second, third):
         path = file_of(tmp_path / "f", distortion)
         assert not path.exists() or (np.load(path)[:, 0, 0, 0] == np.arange(COUNT) + distortion.severity).all()
@@ -96,11 +98,3 @@ def test_a_kill_leaves_complete_files_only_and_no_workers(tmp_path: Path) -> Non
     write(tmp_path / "f", [first, second, third], Squares(tmp_path), 2)
     names = {path.name for path in (tmp_path / "f").iterdir()}
     assert names == {"lock", *(file_of(tmp_path, each).name for each in (first, second, third))}
-
-
-def _alive(pid: int) -> bool:
-    """A dead process that nobody has waited for is dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -13,7 +13,8 @@ from launchers.slurm import commands
 from sweep.commands.plugins import with_default_launcher
 from tests.cluster.cluster import SlurmCluster, missing_packages
 from tests.cluster.daemon import find_program
-from tests.commands.test_run import SMALL
+from tests.launchers.programs import install
+from tests.sweeps import SMALL
 
 SLURM = "hydra/launcher=slurm"
 SAYS = "SLURM does not answer"
@@ -28,15 +29,6 @@ SILENT = {
     "exit 7": "scontrol ping exited with 7",
     "exit 0": "scontrol ping exited with 0",
 }
-
-
-def install(folder: Path, **scripts: str) -> Path:
-    """Programs that do what the scripts say."""
-    folder.mkdir(exist_ok=True)
-    for name, script in scripts.items():
-        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
-        (folder / name).chmod(0o755)
-    return folder
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from sweep.results.journal import History, record
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import causes
-from tests.plan.test_packs import tasks
+from tests.plan.tasks import tasks
 
 WORKER: dict[str, Any] = {"cpu": "EPYC", "cpu_capability": "AVX2", "torch_version": "2.13.0", "qsweep_version": "0.1"}
 REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0, qsweep 0.1"}

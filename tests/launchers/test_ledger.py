@@ -11,7 +11,7 @@ from launchers.slurm.ledger import Ledger, Submitted
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.results.paths import SweepDir
-from tests.plan.test_packs import tasks
+from tests.plan.tasks import tasks
 
 
 def packs(tmp_path: Path, count: int) -> list[Pack]:

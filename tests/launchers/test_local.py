@@ -9,7 +9,7 @@ from launchers.local import LocalExecutor
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.worker.causes import KILLED
-from tests.plan.test_packs import tasks
+from tests.plan.tasks import tasks
 
 
 class Process:

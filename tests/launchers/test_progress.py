@@ -4,7 +4,7 @@ import pytest
 
 from launchers.progress import Display, Tally
 from sweep.results.events import Diverged, Evaluated, Failed, Finished, Pruned, Started
-from tests.plan.test_packs import tasks
+from tests.plan.tasks import tasks
 
 
 @pytest.fixture

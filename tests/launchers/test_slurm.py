@@ -20,11 +20,12 @@ from sweep.results.journal import events_of
 from sweep.results.lines import EventReader
 from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
-from tests.cluster.daemon import wait_until
-from tests.commands.test_measure import FAST, measure, measured
-from tests.commands.test_run import SMALL, computed, curves, run
-from tests.worker.test_crashes import SWEEP as CRASHES
-from tests.worker.test_crashes import check_crashes, crashing_workers
+from tests.commands.measurements import FAST, measure, measured
+from tests.faulty import FAULTY, failing
+from tests.sweeps import SMALL, computed, curves, run
+from tests.waiting import wait_until
+from tests.worker.crashing_sweep import SWEEP as CRASHES
+from tests.worker.crashing_sweep import check_crashes, crashing_workers
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 ON_CPUS = [
@@ -334,9 +335,11 @@ def test_out_of_memory_is_told_from_other_deaths(env: dict[str, str], tmp_path: 
 
 
 @pytest.mark.parametrize("fault_handler", ["1", ""])
-def test_a_crash_is_told_from_a_kill(fault_handler: str, env: dict[str, str], tmp_path: Path) -> None:
+def test_a_crash_is_told_from_a_kill(
+    fault_handler: str, slurm: SlurmCluster, env: dict[str, str], tmp_path: Path
+) -> None:
     """Without the fault handler's words in the log by the exit code of the task."""
-    faulty = crashing_workers(tmp_path, **env, PYTHONFAULTHANDLER=fault_handler)
+    faulty = crashing_workers() | slurm.env | {"PYTHONFAULTHANDLER": fault_handler}
     done = on_slurm(CRASHES, tmp_path / "r", faulty, *A_PACK_PER_RUN)
     check_crashes(tmp_path / "r", done, with_trace=bool(fault_handler))
 
@@ -361,23 +364,9 @@ def test_a_controller_that_is_frozen_while_we_submit(
 
 def test_a_run_that_fails_makes_its_task_fail(slurm: SlurmCluster, env: dict[str, str], tmp_path: Path) -> None:
     """And `sweep.failures` names the fault and what the failed runs share."""
-    fault = tmp_path / "site" / "sitecustomize.py"
-    fault.parent.mkdir()
-    fault.write_text(
-        "import sys\n"
-        "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from sweep.worker.train import Training\n"
-        "    good = Training.work_on\n"
-        "    def work_on(self, tasks, pack, stops):\n"
-        "        task, = tasks\n"
-        "        if task.run.bits == 2 and task.run.lr == 0.1:\n"
-        "            raise RuntimeError(f'no such luck at {id(task):#x}')\n"
-        "        return good(self, tasks, pack, stops)\n"
-        "    Training.work_on = work_on\n"
-    )
     results_dir = tmp_path / "r"
-    path = f"{fault.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    done = on_slurm(EIGHT, results_dir, env | {"PYTHONPATH": path})
+    faults = failing({"no such luck at {address}": {"bits": 2, "lr": 0.1}})
+    done = on_slurm([*EIGHT, FAULTY], results_dir, faults | slurm.env)
     assert done.returncode == 1 and "6 of 8 runs done (4 diverged), 2 failed" in done.stdout, done.stdout + done.stderr
     command = [sys.executable, "-m", "sweep.failures", f"results_dir={results_dir}"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -9,8 +9,8 @@ from launchers.slurm.executor import Limits, SlurmExecutor
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.results.paths import ResultsDir
-from tests.launchers.test_default import install
-from tests.plan.test_packs import tasks
+from tests.launchers.programs import install
+from tests.plan.tasks import tasks
 
 
 def test_jobs_import_the_packages_in_the_folder_of_their_packs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from sweep.config.datasets import DataSet
 from sweep.config.faults import check_code, check_hyperparameter
 from sweep.config.parts import REQUIRED, declared_in, declared_outside, parts_of
 from tests.outside.commands import run
-from tests.outside.test_parts import OPTIMIZER, QUANTIZER, package
+from tests.outside.packages import OPTIMIZER, QUANTIZER, package
 
 DESCRIPTION, CODE = QUANTIZER["__init__.py"], QUANTIZER["quantizer.py"]
 FILE, INIT, BESIDE = "my_part.py", "my_part/__init__.py", "my_part/quantizer.py"

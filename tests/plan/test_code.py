@@ -6,35 +6,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sweep import PROJECT
-from sweep.config.distorting import Distortion
 from sweep.config.engines import ENGINES
-from sweep.config.measuring import MeasureConfig
-from sweep.config.run import DataSource, RunConfig
-from sweep.config.work import Kind, Work
 from sweep.plan.code import AROUND, Code, TodaysCode
-from sweep.plan.packs import Task
 from sweep.plan.sources import Sources
-from tests.conftest import DIGITS, tiny_run
+from tests.conftest import DIGITS
+from tests.plan.pieces import TEACHER, WORK
 
-CIFAR = DataSource("cifar10", "cifar10", "")
-TEACHER = tiny_run(model="wide_resnet", depth=10, quantizer="lsq_plus")
-STUDENT = tiny_run(quantizer="dorefa", teacher=f"run:{TEACHER.run_id}")
-SAQ_VALUES = {"quantizer": "saq", "act_bits": 4, "rule": "saq", "rho": 0.05, "saq_case": 1}
-WORK: dict[str, tuple[Kind, RunConfig, DataSource, str]] = {
-    "lsq": ("train", tiny_run(), DIGITS, "plain"),
-    "saq": ("train", tiny_run(dataset="cifar10", model="resnet20", **SAQ_VALUES), CIFAR, "plain"),
-    "float": ("train", tiny_run(bits=32, optimizer="adam", momentum=0), DIGITS, "plain"),
-    "array": ("train", tiny_run(), DIGITS, "array"),
-    "taught": ("train", STUDENT, DIGITS, "plain"),
-    "measure": ("measure", tiny_run(), DIGITS, "plain"),
-    "distort": ("distort", tiny_run(), DIGITS, "plain"),
-}
 ALL = frozenset(WORK)
 ON_DIGITS = ALL - {"saq"}
 PLAIN = ALL - {"array"}
@@ -247,25 +229,12 @@ def test_other_evaluated_epochs_are_other_code() -> None:
 
 OPTIONS = {"sweep.config.work", "sweep.config.measuring", "sweep.config.distorting"}  # types of tasks of other kinds
 DESCRIPTIONS = {module for module, text in TEXTS.items() if re.search(r"^PARTS? = ", text, re.MULTILINE)}
-WORKER = """
-import json, sys
-from pathlib import Path
-from sweep.config.settings import Settings
-from sweep.plan.packs import Pack
-from sweep.worker.job import work_on
-from tests.plan.test_code import tasks_of
-results_dir, engine = Path(sys.argv[1]), sys.argv[2]
-settings = Settings(str(results_dir), device="cpu", engine=engine, keep_weights=True)
-for number, task in enumerate(tasks_of(sys.argv[3], results_dir)):
-    work_on(Pack(f"pack-{number}", (task,), str(results_dir / "sweep"), settings, 0))
-print(json.dumps([name for name in sys.modules if name.startswith("sweep.")]))
-"""
 
 
 @pytest.mark.parametrize("name", ["lsq", "saq", "array", "taught", "measure", "distort"])
 def test_what_a_worker_imported_is_its_code_or_around_it(name: str, tmp_path: Path) -> None:
     """Of a real process, so that no module that decides a number can be forgotten."""
-    command = [sys.executable, "-c", WORKER, str(tmp_path), WORK[name][3], name]
+    command = [sys.executable, "-m", "tests.plan.pieces", name, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
     assert done.returncode == 0, done.stdout + done.stderr
     imported = set(json.loads(done.stdout.splitlines()[-1]))
@@ -273,25 +242,3 @@ def test_what_a_worker_imported_is_its_code_or_around_it(name: str, tmp_path: Pa
     kind, run, _, engine = WORK[name]
     code = TodaysCode(kind, lambda student: TEACHER, sources=Sources(TEXTS.get)).of(run, DIGITS, engine)
     assert {each for each in imported - code.modules if not each.startswith(AROUND)} <= OPTIONS | DESCRIPTIONS
-
-
-def tasks_of(name: str, results_dir: Path) -> list[Task]:
-    """What is done for a piece of `WORK`, on digits, the training that it needs first."""
-    kind, run, _, engine = WORK[name]
-    run = replace(run, dataset="digits")
-    first = {"taught": [TEACHER], "measure": [run], "distort": [run]}.get(name, [])
-    work = {"measure": Work("measure", QUICK), "distort": Work("distort", FOG)}.get(name, Work("train"))
-    if kind == "distort":
-        from sweep.distortions.images import images_for
-
-        images_for(DIGITS, run).prepare([FOG], results_dir / "cache", 1, lambda made: None)
-    code = {each: TodaysCode(each, lambda student: TEACHER) for each in ("train", kind)}
-    plan = [(each, Work("train")) for each in first] + [(run, work)]
-    return [
-        Task(each, each.run_id, DIGITS, 1, False, 1.0, code[does.kind].of(each, DIGITS, engine).entries, "", does)
-        for each, does in plan
-    ]
-
-
-QUICK = MeasureConfig(search_steps=1, noise_samples=1, restarts=1, ascent_steps=1, hessian_iterations=1)
-FOG = Distortion("fog", 1)

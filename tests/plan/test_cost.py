@@ -1,7 +1,5 @@
 """Expected seconds: operation counts, and what stored rows make of them."""
 
-import dataclasses
-
 import pytest
 
 from sweep.config.facts import DataFacts
@@ -9,13 +7,9 @@ from sweep.config.run import evaluated_epochs
 from sweep.plan.cost import SPEEDS, CostModel, operations_s
 from sweep.plan.operations import macs_per_image
 from tests.conftest import tiny_run
+from tests.plan.timed_row import row
 
 FACTS = DataFacts(train_size=1000, test_size=500, channels=1, height=8, width=8, classes=10)
-
-
-def row(run: object, seconds: float, **changes: object) -> dict[str, object]:
-    result = {"status": "finished", "device": "cpu", "engine": "plain", "seconds": seconds}
-    return dataclasses.asdict(run) | result | changes  # type: ignore[call-overload, no-any-return]
 
 
 def test_evaluated_epochs() -> None:

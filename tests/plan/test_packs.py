@@ -11,15 +11,8 @@ from sweep.plan.plan import PlannedRun
 from sweep.training.array.memory import predicted_bytes
 from sweep.worker import arrays
 from tests.conftest import DIGITS, tiny_run
+from tests.plan.tasks import tasks
 from tests.todays_code import TODAY
-
-
-def tasks(costs_s: list[float]) -> list[Task]:
-    planned = [
-        PlannedRun(run, run.run_id, DIGITS, "new", cost, "rows", TODAY)
-        for cost, run in ((cost, tiny_run(seed=seed)) for seed, cost in enumerate(costs_s))
-    ]
-    return make_tasks(planned, {})
 
 
 @pytest.mark.parametrize(("costs_s", "workers"), [([1.0] * 10, 2), ([5.0] * 972, 2), ([600.0] * 7, 3), ([3.0], 8)])

@@ -13,7 +13,7 @@ from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS
 from sweep.plan.plan import Plan, make_plan, summarize
 from tests.conftest import DIGITS, tiny_run
-from tests.plan.test_cost import row
+from tests.plan.timed_row import row
 from tests.todays_code import TODAY, today
 
 FACTS = {"digits": DataFacts(train_size=1442, test_size=355, channels=1, height=8, width=8, classes=10)}

@@ -14,7 +14,7 @@ from sweep.quantizers.calibration import initialize_activations
 from sweep.quantizers.lsq.quantizer import LSQ, ActivationLSQ
 from sweep.quantizers.parameters import positive_parameters, undecayed_parameters
 from sweep.quantizers.placement import quantize
-from tests.config.test_run import ACTS, EACH_QUANTIZER
+from tests.config.each_quantizer import ACTS, EACH_QUANTIZER
 from tests.conftest import tiny_run
 
 IMAGES = torch.randn(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -9,7 +9,7 @@ from sweep.config.checks import ConfigError
 from sweep.report.axes import find_axes, precisions
 from tests.conftest import tiny_run
 from tests.report.results import contents_of, full_results, gap, grid, write_rows
-from tests.tables.test_generalization import store_sweep
+from tests.tables.stored import store_sweep
 
 
 def test_pairs_differ_in_precision_alone(tmp_path: Path) -> None:

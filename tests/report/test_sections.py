@@ -8,7 +8,7 @@ from sweep.report.corruptions import corrupted_runs
 from sweep.report.sections import Section, sections
 from tests.conftest import tiny_run
 from tests.report.results import contents_of, full_results, gap, grid, write_distortion, write_measure, write_rows
-from tests.tables.test_generalization import store_sweep
+from tests.tables.stored import store_sweep
 
 
 def sections_of(results_dir: Path) -> dict[str, Section]:

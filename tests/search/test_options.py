@@ -7,14 +7,7 @@ import pytest
 from sweep.config.checks import ConfigError
 from sweep.search import options
 from sweep.search.options import Objective, make_options
-
-DEFAULTS: dict[str, Any] = {
-    "n_trials": 8,
-    "objectives": ["minimize test_loss"],
-    "sampler": {"name": "tpe", "seed": 0},
-    "pruner": {"name": "none"},
-    "seed_from_rows": False,
-}
+from tests.search.defaults import DEFAULTS
 
 
 def test_defaults_make_options() -> None:

@@ -14,10 +14,10 @@ from launchers.local import LocalLauncher
 from sweep import PROJECT
 from sweep import run as run_command
 from sweep.worker import snapshot
-from tests.commands.test_run import CIRCUMSTANCES, SMALL, faulty, run, start, wait_for, worker_pids
+from tests.faulty import FAULTY, failing
 from tests.inline import run_inline
-
-__all__ = ["faulty"]  # a fixture
+from tests.sweeps import CIRCUMSTANCES, SMALL, run, start, worker_pids
+from tests.waiting import is_alive, wait_until
 
 SEARCH = ["-m", "hydra/sweeper=optuna", *SMALL, "optimizer=sgd", "weight_decay=0", "workers=2"]
 SPACE = ["lr=tag(log,interval(0.001,0.3))", "bits=choice(2,4,8)"]
@@ -107,10 +107,10 @@ def test_a_killed_search_ends_as_an_uninterrupted_one(tmp_path: Path) -> None:
     arguments = [*SEARCH, *longer, f"results_dir={killed}"]
     for batches in (1, 2):  # killed in the first and in the second batch
         process = start(*arguments)
-        wait_for(lambda n=batches: len(events(killed, "started")) > 2 * n - 2 and worker_pids(killed))
+        wait_until(lambda n=batches: len(events(killed, "started")) > 2 * n - 2, 60, "a run of the batch to start")
         process.kill()
         process.communicate(timeout=60)
-        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in worker_pids(killed)), timeout_s=20)
+        wait_until(lambda: not any(map(is_alive, worker_pids(killed))), 20, "the workers to end")
     search(killed, *longer)
     search(whole, *longer)
     assert asked(killed) == asked(whole) and len(set(asked(whole))) == 4
@@ -173,20 +173,23 @@ def test_workers_of_every_batch_import_one_snapshot(tmp_path: Path, monkeypatch:
     assert {*projects} == {*tmp_path.glob("sweeps/*/code/*")} and (projects[0] / "sweep").is_dir()
 
 
-def test_failed_runs_are_tried_again_by_the_next_command(tmp_path: Path, faulty: dict[str, str]) -> None:
+FAILS = failing({"no such luck": {"bits": 8}})
+
+
+def test_failed_runs_are_tried_again_by_the_next_command(tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    arguments = [*SEARCH, "lr=0.1,0.01", "bits=8", "n_trials=2", "sampler.seed=1", f"results_dir={results_dir}"]
-    done = run(*arguments, env=faulty)
+    arguments = [*SEARCH, FAULTY, "lr=0.1,0.01", "bits=8", "n_trials=2", "sampler.seed=1", f"results_dir={results_dir}"]
+    done = run(*arguments, env=FAILS)
     assert done.returncode == 1 and "2 trials (2 fail)" in done.stdout
     assert "x RuntimeError: no such luck" in done.stdout
-    done = run(*arguments, env=faulty | {"FAULT": ""})
+    done = run(*arguments, env=failing({}))
     assert done.returncode == 0 and "2 trials (2 complete)" in done.stdout
     assert (results(results_dir)["status"] == "finished").all()
 
 
-def test_an_error_that_all_runs_share_stops_the_search(tmp_path: Path, faulty: dict[str, str]) -> None:
-    arguments = [*SPACE[:1], "bits=8", "n_trials=40", "stop_after_same_error=3"]
-    done = run(*SEARCH, *arguments, f"results_dir={tmp_path / 'r'}", env=faulty)
+def test_an_error_that_all_runs_share_stops_the_search(tmp_path: Path) -> None:
+    arguments = [*SPACE[:1], FAULTY, "bits=8", "n_trials=40", "stop_after_same_error=3"]
+    done = run(*SEARCH, *arguments, f"results_dir={tmp_path / 'r'}", env=FAILS)
     assert done.returncode == 1
     assert "the first 4 runs all failed with: RuntimeError: no such luck" in done.stderr
     assert len(asked(tmp_path / "r")) == 4

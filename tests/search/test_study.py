@@ -17,7 +17,7 @@ from sweep.search.space import Space, make_interval
 from sweep.search.study import Outcomes, ask, make_study, run_of, search_id
 from sweep.search.trials import AskedTrial, TrialLog
 from tests.conftest import TINY
-from tests.search.test_options import DEFAULTS
+from tests.search.defaults import DEFAULTS
 
 SPACE = Space((), (fixed_axis("bits", [2, 4, 8]),), (make_interval("lr", 0.001, 1, log=True),), {(): TINY})
 

@@ -14,7 +14,7 @@ from sweep.tables.display import text_of
 from sweep.tables.studies import StudyTable, study_table
 from tests.conftest import tiny_run
 from tests.measure_row_of import measure_row_of
-from tests.tables.test_generalization import store_sweep
+from tests.tables.stored import store_sweep
 
 NETWORK = {"dataset": "cifar100", "model": "cifar_resnet18", "base_width": 64}
 

@@ -14,10 +14,10 @@ from sweep.training.engines import train_runs
 from sweep.training.graph import Replayed
 from sweep.training.progress import TrainOptions
 from tests.conftest import StopAfter, tiny_run
+from tests.training.array.colours import FACTS, colour_arrays, colour_runs
 from tests.training.array.members import as_plain, members
-from tests.training.array.test_memory import FACTS, colour_arrays, colour_runs
 from tests.training.rows import row_of
-from tests.training.updates.test_training import RULES
+from tests.training.updates.sharpness_aware import RULES
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that PyTorch can use"),

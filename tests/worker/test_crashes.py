@@ -1,20 +1,15 @@
 """A crash is told from a kill, by the log, by SLURM's exit codes, and in whole sweeps on this machine."""
 
-import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 
 from launchers.slurm import commands
-from sweep import PROJECT
-from sweep.commands.observe import find_sweeps
-from sweep.failures import describe
-from sweep.results.provenance import machine
 from sweep.worker.crashes import CRASH_LINES, crash_signal, end_of, signal_name
-from tests.commands.test_run import ARRAYS, ONE_OPTIMIZER, SMALL, run
+from tests.sweeps import ARRAYS, run
+from tests.worker.crashing_sweep import SWEEP, check_crashes, crashing_workers
 
 FATAL = 'Fatal Python error: {}\n\nCurrent thread 0x1 (most recent call first):\n  File "x.py", line 3 in step\n'
 START = "submitit INFO (2026-01-01 00:00:00) - Starting with JobEnvironment(...)\n"
@@ -90,50 +85,9 @@ def test_slurms_exit_codes_tell_the_signal(
     assert commands.crash_signal("7_0") == expected
 
 
-FAULTS = {2: "SIGSEGV", 4: "SIGABRT", 6: "SIGBUS", 8: "SIGILL"}  # by bits; 3: SIGKILL
-SWEEP = ["-m", *SMALL, *ONE_OPTIMIZER, "bits=2,3,4,6,8,32", "max_attempts=1", "stop_after_same_error=9"]
-
-
-def crashing_workers(folder: Path, **variables: str) -> dict[str, str]:
-    """An environment in which workers get a signal from a run by its bits."""
-    (folder / "sitecustomize.py").write_text(
-        "import os, signal, sys\n"
-        "if 'submitit.core._submit' in ' '.join(sys.orig_argv):\n"
-        "    from sweep.worker.train import Training\n"
-        "    good = Training.work_on\n"
-        "    def work_on(self, tasks, pack, stops):\n"
-        f"        faults = {FAULTS | {3: 'SIGKILL'}}\n"
-        "        for task in tasks:\n"
-        "            if task.run.bits in faults:\n"
-        "                os.kill(os.getpid(), getattr(signal, faults[task.run.bits]))\n"
-        "        return good(self, tasks, pack, stops)\n"
-        "    Training.work_on = work_on\n"
-    )
-    return os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}", **variables}
-
-
-def check_crashes(results_dir: Path, done: Any, with_trace: bool = True) -> None:
-    """Every run has its own end, and the row of each says by what signal, where and on what."""
-    assert done.returncode == 1 and "1 of 6 runs done, 5 failed" in done.stdout, done.stdout + done.stderr
-    table = pd.read_parquet(results_dir / "rows").set_index("bits")
-    assert table["status"].to_dict() == dict.fromkeys((2, 3, 4, 6, 8), "failed") | {32: "finished"}
-    found = machine()
-    cpu = f"on {found.cpu} ({found.cpu_capability}) with torch {found.torch_version}"
-    for bits, name in FAULTS.items():
-        first, _, trace = table.loc[bits, "error"].partition("\n")
-        assert f"1 times at this run: crashed by {name} {cpu}, qsweep {found.qsweep_version}; end of /" in first
-        assert f"_0_log.out at run {table.loc[bits, 'run_id'][:12]}:" in first
-        assert (trace.startswith("Fatal Python error: ") and " in work_on" in trace) == with_trace
-    assert table.loc[3, "error"].startswith("the worker ended 1 times at this run: killed; end of /")
-    assert (table["cpu_capability"] == found.cpu_capability).all()
-    (sweep,) = find_sweeps(results_dir, "")
-    assert sweep.deaths() == dict.fromkeys(["killed", *(f"crashed by {name}" for name in FAULTS.values())], 1)
-    assert "1 x the worker ended 1 times at this run: crashed by SIGBUS on" in describe(sweep)
-
-
 def test_each_crash_of_a_local_worker_is_named_and_a_kill_stays_a_kill(tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    done = run(*SWEEP, f"results_dir={results_dir}", "workers=1", env=crashing_workers(tmp_path))
+    done = run(*SWEEP, f"results_dir={results_dir}", "workers=1", env=crashing_workers())
     check_crashes(results_dir, done)
     assert "crashed by SIGSEGV on" in done.stdout and ", 1 of at most 1 times; log: /" in done.stdout
 
@@ -141,7 +95,7 @@ def test_each_crash_of_a_local_worker_is_named_and_a_kill_stays_a_kill(tmp_path:
 def test_an_array_that_crashes_goes_on_in_halves(tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
     sweep = [argument.replace("bits=2,3,4,6,8,32", "bits=6,32") for argument in SWEEP]
-    done = run(*sweep, "seed=0,1", *ARRAYS, "workers=1", f"results_dir={results_dir}", env=crashing_workers(tmp_path))
+    done = run(*sweep, "seed=0,1", *ARRAYS, "workers=1", f"results_dir={results_dir}", env=crashing_workers())
     assert done.returncode == 1 and "in an array of 4: crashed by SIGBUS on" in done.stdout, done.stdout + done.stderr
     assert "; in halves now; log: /" in done.stdout
     table = pd.read_parquet(results_dir / "rows").set_index("bits")

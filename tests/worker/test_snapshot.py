@@ -15,7 +15,7 @@ import pytest
 from sweep import PROJECT
 from sweep.results.provenance import git_state
 from sweep.worker.snapshot import PACKAGES, make_snapshot
-from tests.commands.test_run import SMALL
+from tests.sweeps import SMALL
 
 DECIDES, OLD, NEW = "sweep/config/run.py", "sorted({*early, *late, run.epochs})", "[run.epochs]"
 ONE = [*SMALL, "eval_every_epochs=1", "hydra/launcher=local", "device=cpu"]

@@ -15,23 +15,11 @@ from sweep.quantizers.parameters import MIN_STEP_SIZE
 from sweep.training.progress import Interrupted
 from sweep.training.state import TrainingState
 from tests.conftest import StopAfter, tiny_run
-from tests.training.test_quantized import CASES, TEMPERING, trained
+from tests.training.quantized import CASES, TEMPERING, trained
+from tests.training.updates.sharpness_aware import EFFICIENT, RULES, SAM, SAQ
 
 CPU = torch.device("cpu")
-SAM = {"rule": "sam", "rho": 0.05}
-SAQ = {"rule": "saq", "rho": 0.05, "saq_case": 3}
-EFFICIENT = SAQ | {"tau": 4, "beta": 0.7}
 SAME_AS_PLAIN = {"rho": 0.0}
-RULES: dict[str, dict[str, Any]] = {
-    "sam": SAM,
-    "case 1": SAQ | {"saq_case": 1},
-    "case 2": SAQ | {"saq_case": 2},
-    "case 3": SAQ,
-    "case 2, full precision": SAQ | {"saq_case": 2, "grad_source": "full_precision"},
-    "efficient": EFFICIENT,
-    "efficient, per tensor": EFFICIENT | {"efficient_norms": "tensor"},
-    "all is perturbed": SAQ | dict.fromkeys(("perturb_biases", "perturb_norms", "perturb_clips"), True),
-}
 ADAM = {"optimizer": "adam", "lr": 0.001, "momentum": 0.0}
 
 
