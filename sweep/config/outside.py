@@ -93,6 +93,20 @@ def installed(group: str) -> frozenset[str]:
     return frozenset(point.module for point in _entry_points().select(group=group))
 
 
+def packages() -> dict[str, list[Path]]:
+    """The packages, or single files, that parts from outside lie in, by name: the folders or the file of each."""
+    groups = [group for group in _entry_points().groups if group.startswith(GROUPS)]
+    modules = {*named(), *(module for group in groups for module in installed(group))}
+    return {name: _places(name) for name in sorted({module.partition(".")[0] for module in modules})}
+
+
+def _places(package: str) -> list[Path]:
+    spec = spec_of(package)
+    if spec is None:
+        return []
+    return [Path(place) for place in spec.submodule_search_locations or [str(spec.origin)]]
+
+
 def imported(module: str) -> ModuleType:
     """The module, which must not import torch; raises `ConfigError`, which says where it fails, where it does."""
     if not is_found(module):

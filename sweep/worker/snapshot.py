@@ -5,14 +5,16 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from sweep.config import outside
 from sweep.results.provenance import note_git_state
 
 PACKAGES = ("sweep", "launchers", "conf", "results/published")  # what pyproject.toml installs
-_UNCOPIED = shutil.ignore_patterns("__pycache__")
+_UNCOPIED = shutil.ignore_patterns("__pycache__", ".*")
 
 
 def make_snapshot(project: Path, folder: Path) -> Path:
-    """Copies the packages in `project`, and which commit they are of, to a folder in `folder`; returns that.
+    """Copies the packages in `project`, which commit they are of, and the packages of parts from outside to a folder in
+    `folder`; returns that.
 
     It is named by sha256 of what it holds: the same code is copied once, and no copy ever changes.
     """
@@ -21,11 +23,22 @@ def make_snapshot(project: Path, folder: Path) -> Path:
         copy = Path(unfinished) / "copy"
         for package in PACKAGES:
             shutil.copytree(project / package, copy / package, ignore=_UNCOPIED)
+        for name, places in outside.packages().items():
+            for place in places:
+                _copy(place, copy / name)
         note_git_state(project, copy)
         snapshot = folder / _digest(copy)
         if not snapshot.exists():
             copy.rename(snapshot)
     return snapshot
+
+
+def _copy(place: Path, to: Path) -> None:
+    """Copies a folder of a package, of which there may be several, or the one file of a module."""
+    if place.is_dir():
+        shutil.copytree(place, to, ignore=_UNCOPIED, dirs_exist_ok=True)
+    else:
+        shutil.copy(place, to.parent / place.name)
 
 
 def _digest(folder: Path) -> str:

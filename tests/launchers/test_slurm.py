@@ -22,6 +22,7 @@ from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
 from tests.commands.measurements import FAST, measure, measured
 from tests.faulty import FAULTY, failing
+from tests.outside.packages import QUANTIZER, package
 from tests.sweeps import SMALL, computed, curves, run
 from tests.waiting import wait_until
 from tests.worker.crashing_sweep import SWEEP as CRASHES
@@ -441,3 +442,27 @@ def test_measurements_equal_the_local_launchers(env: dict[str, str], tmp_path: P
     assert job_ids(results)
     assert measure("bits=2,32", *FAST, f"results_dir={here}").returncode == 0
     pd.testing.assert_frame_equal(measured(results), measured(here))
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+def test_a_part_from_outside_reaches_the_workers(
+    snapshot: bool, slurm: SlurmCluster, env: dict[str, str], tmp_path: Path
+) -> None:
+    """Named on the command line alone, and found by a relative path; a copy of it stays as it was planned."""
+    parts, results_dir = package(tmp_path / "elsewhere", QUANTIZER), tmp_path / "r"
+    path = os.pathsep.join([os.path.relpath(parts), env.get("PYTHONPATH", "")])
+    sweep = ["-m", *SMALL, "lr=0.1", "optimizer=sgd", "weight_decay=0", "bits=2", "quantizer=my_package.my_part",
+             "gain=0.5,2", f"snapshot={str(snapshot).lower()}"]  # fmt: skip
+    slurm.run("scontrol", "update", "PartitionName=main", "State=DOWN")
+    try:
+        left = on_slurm(sweep, results_dir, env | {"PYTHONPATH": path}, "wait=false")
+        assert left.returncode == 0, left.stdout + left.stderr
+        code = parts / "my_package" / "my_part" / "quantizer.py"
+        code.write_text(code.read_text().replace("return Signs(run.gain)", "raise RuntimeError('edited')"))
+    finally:
+        slurm.run("scontrol", "update", "PartitionName=main", "State=UP")
+    on_slurm(sweep, results_dir, env | {"PYTHONPATH": path})
+    rows = pd.read_parquet(results_dir / "rows")
+    assert sorted(rows["gain"]) == [0.5, 2.0] and set(rows["quantizer"]) == {"my_package.my_part"}
+    assert set(rows["status"]) == {"finished" if snapshot else "failed"}
+    assert all("edited" in error for error in rows["error"]) or snapshot

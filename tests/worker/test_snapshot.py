@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from sweep import PROJECT
+from sweep.config import outside
 from sweep.results.provenance import git_state
 from sweep.worker.snapshot import PACKAGES, make_snapshot
 from tests.sweeps import SMALL
@@ -121,6 +122,25 @@ def test_the_same_code_is_copied_once_and_other_code_beside_it(checkout: Path, t
     second = make_snapshot(checkout, folder)
     assert files_in(first) == held and (second / DECIDES).read_text() == "EDITED = 1\n"
     assert set(folder.iterdir()) == {first, second}
+
+
+def test_packages_of_parts_from_outside_are_copied(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one in several folders, and a single file, as the copy imports them: first of all."""
+    first, second = tmp_path / "a" / "mine", tmp_path / "b" / "mine"
+    for number, folder in enumerate((first, second)):
+        folder.mkdir(parents=True)
+        (folder / f"part_{number}.py").write_text("x = 1\n")
+    (first / "levels.csv").write_text("0.5\n")
+    (first / "__pycache__").mkdir()
+    (first / "__pycache__" / "part_0.pyc").touch()
+    (tmp_path / "one.py").write_text("x = 1\n")
+    monkeypatch.setattr(outside, "packages", lambda: {"mine": [first, second], "one": [tmp_path / "one.py"]})
+    copy = make_snapshot(checkout, tmp_path / "code")
+    assert sorted(files_in(copy / "mine")) == ["levels.csv", "part_0.py", "part_1.py"] and (copy / "one.py").exists()
+    (second / "part_1.py").write_text("x = 2\n")
+    assert make_snapshot(checkout, tmp_path / "code") != copy, "other code beside it"
 
 
 def test_what_is_copied_is_what_is_installed() -> None:
