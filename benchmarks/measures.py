@@ -20,10 +20,10 @@ from sweep.config.run import RunConfig, make_run
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.measures.bounds import SCALES
+from sweep.measures.bounds.perturbation import Searches
 from sweep.measures.image_set import training_images
 from sweep.measures.losses import mean_share, perturbed_accuracy
 from sweep.measures.noise import gaussians
-from sweep.measures.perturbation import Searches
 from sweep.measures.space import Batching, WeightSpace
 from sweep.models import build_model
 from sweep.training.evaluate import evaluate

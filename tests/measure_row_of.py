@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
+from sweep.config.measures import FORMS
+from sweep.config.measuring import MeasureConfig
 from sweep.config.run import RunConfig
 from sweep.config.work import Work
+from sweep.measures.bounds import BOUNDS, SCALES
 from sweep.results.rows import measure_columns
 from sweep.results.schema import MEASURES
 from tests.rows_of import START

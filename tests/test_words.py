@@ -12,7 +12,7 @@ from sweep import PROJECT
 
 SOURCES = sorted(path for package in ("sweep", "launchers") for path in (PROJECT / package).rglob("*.py"))
 PAGE = (PROJECT / "docs" / "architecture.md").read_text()
-OF_PARTS = {"model", "dataset", "quantizer", "rule"}  # each in the folder of its part, which names it
+OF_PARTS = {"model", "dataset", "quantizer", "rule", "measure"}  # each in the folder of its part, which names it
 
 
 def table(first_heading: str) -> list[list[str]]:

@@ -19,7 +19,7 @@ from sweep.config.work import Kind
 from sweep.plan.code import Code
 from sweep.results.accepted import Acceptance
 from sweep.results.provenance import git_state
-from sweep.results.rows import FINAL, STORES
+from sweep.results.rows import FINAL, OPTION_COLUMNS, STORES, options_of
 
 Made = tuple[str, Code]  # the run id of a row, and what would decide its numbers today
 
@@ -69,10 +69,10 @@ def rows_by_code(results_dir: Path, data_source: str) -> list[RowsOfCode]:
 def _of_kind(kind: Kind, results_dir: Path, data_source: str) -> Iterator[RowsOfCode]:
     code = code_of_work(kind, results_dir)
     found: dict[str, list[Made]] = defaultdict(list)
-    for run, row in stored_of_runs(results_dir, ("run_id", "status", "code"), kind):
+    for run, row in stored_of_runs(results_dir, ("run_id", "status", "code", *OPTION_COLUMNS[kind]), kind):
         if row["status"] in FINAL:
             source = DataSource(_loader(run.dataset, data_source), run.dataset, "")
-            found[row["code"]].append((row["run_id"], code(run, source)))
+            found[row["code"]].append((row["run_id"], code(run, source, options_of(kind, row))))
     return (RowsOfCode(kind, fingerprint, tuple(rows)) for fingerprint, rows in sorted(found.items()))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.commands.arguments import Argument, Arguments, Key, Section, text
-from sweep.config.measuring import MeasureConfig
+from sweep.config.measuring import MEASURE_SETTINGS
 from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
 from sweep.config.work import Kind
@@ -17,9 +17,9 @@ def path(name: str, value: str) -> Path:
     return Path(value)
 
 
-def declared(fields: Iterable["dataclasses.Field[Any]"], prefix: str = "") -> tuple[Key[str], ...]:
+def declared(fields: Iterable["dataclasses.Field[Any]"]) -> tuple[Key[str], ...]:
     """Fields of a config class as keys, by the sentence that each has."""
-    return tuple(Key(f"{prefix}{field.name}", field.metadata["doc"], text) for field in fields)
+    return tuple(Key(field.name, field.metadata["doc"], text) for field in fields)
 
 
 def _select(argument: Argument) -> str:
@@ -32,7 +32,7 @@ RESULTS_DIR = Key("results_dir", "directory of rows, plans and logs", path, "res
 SWEEP = Key("sweep", "id of one sweep of the directory; left out: all", text)
 RUN_ID = Key("run_id", "ids of runs, or their first characters, separated by commas", text)
 RUN_KEYS = tuple(Key(own.name, own.meaning, text, unit=own.unit) for own in HYPERPARAMETERS.values())
-MEASURE_KEYS = declared(dataclasses.fields(MeasureConfig), "measure.")
+MEASURE_KEYS = tuple(Key(f"measure.{own.name}", own.meaning, text, unit=own.unit) for own in MEASURE_SETTINGS.values())
 
 SELECTION = Section("Which runs (several values of a key: bits=2,4)", (RUN_ID, SWEEP, *RUN_KEYS), _select)
 MEASUREMENTS = Section("Which measurements", MEASURE_KEYS)

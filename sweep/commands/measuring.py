@@ -14,18 +14,16 @@ from sweep.commands.trained import option_axes, select_trained, shown_ids, store
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.kinds import Quantizer
-from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
+from sweep.config.measuring import MeasureConfig, make_measure_config
 from sweep.config.networks import network_of
 from sweep.config.parts import parts_of
 from sweep.config.run import RunConfig, decodes_batches
 from sweep.plan.measurements import Measured, make_measure_plan
-from sweep.results.rows import measure_config_of
+from sweep.results.rows import OPTION_COLUMNS, measure_config_of
 from sweep.terminal import shell_command
 
 PREFIX = "measure."
-_MEASURED = (
-    "task_id", "run_id", "status", "code", "seconds", "device", *(f"measure_{name}" for name in MEASURE_FIELDS)
-)  # fmt: skip
+_MEASURED = ("task_id", "run_id", "status", "code", "seconds", "device", *OPTION_COLUMNS["measure"])
 
 
 class MeasureSweeper(PlanSweeper):

@@ -1,13 +1,13 @@
 """Today's code of the runs of a results directory, and what was accepted as equal to it there."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweep.config.run import RUN_FIELDS, DataSource, RunConfig
+from sweep.config.run import RUN_FIELDS
 from sweep.config.work import Kind
-from sweep.plan.code import Code, TodaysCode
+from sweep.plan.code import CodeOfWork, TodaysCode
 from sweep.results.accepted import accepted_code
 from sweep.results.rows import stored
 from sweep.worker.weight_files import teacher_run
@@ -19,9 +19,9 @@ def todays_code(kind: Kind, results_dir: Path, rows: Iterable[Mapping[str, Any]]
     return TodaysCode(kind, partial(teacher_run, rows=teachers), accepted_code(results_dir, kind))
 
 
-def code_of_work(kind: Kind, results_dir: Path) -> Callable[[RunConfig, DataSource], Code]:
+def code_of_work(kind: Kind, results_dir: Path) -> CodeOfWork:
     """Of work on trained runs: with the code of the engine that trained each."""
     rows = stored(results_dir, ("run_id", "engine", *RUN_FIELDS))
     engines = {row["run_id"]: row["engine"] or "plain" for row in rows}
     code = todays_code(kind, results_dir, rows)
-    return lambda run, source: code.of(run, source, engines[run.run_id])
+    return lambda run, source, options: code.of(run, source, engines[run.run_id], options)

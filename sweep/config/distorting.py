@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sweep.config.checks import ConfigError, allowed, check_integer, did_you_mean
+from sweep.config.parts import Part
 
 # Hendrycks & Dietterich 2019: the 15 of the benchmark, and the 4 that they keep for validation. QReg takes all 19.
 COMMON = (
@@ -33,6 +34,11 @@ class Distortion:
     seed: int = 0
     source: str = GENERATED
     directory: str = field(default="", compare=False)  # of published images; not part of what they are
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What makes or finds the images."""
+        return ()
 
     @property
     def options_id(self) -> str:

@@ -1,12 +1,11 @@
 """What a run is: every value that can change its numbers, checked once, and the id that follows from them."""
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sweep.config.bits import FULL_PRECISION, check_bits
 from sweep.config.checks import ConfigError, check_integer
@@ -22,7 +21,8 @@ from sweep.config.chosen import (
     chosen_quantizer,
     unread,
 )
-from sweep.config.parts import REQUIRED, Hyperparameter, Values, always
+from sweep.config.fields import hyperparameters, left_out_of_ids, own, value_in, with_fields
+from sweep.config.parts import Values, always
 from sweep.config.transfer import TRANSFER
 
 FILE_CROP_FLIP = "file_crop_flip"
@@ -30,7 +30,6 @@ AUGMENTATIONS = ("crop_flip", "crop", "flip", "resized_crop_flip", "resized_crop
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16", "fp64")
 FIRST_LAST = ("b", "8", "fp")
 THIRDS = "thirds"
-Class = TypeVar("Class")
 
 
 def _name(name: str, value: object) -> str:
@@ -54,47 +53,31 @@ def _is_quantized(values: Values) -> bool:
     return bool(values["quantizer"] != NO_QUANTIZER)
 
 
-def _own(meaning: str, neutral: object = REQUIRED, **declared: Any) -> Any:
-    """A field of `RunConfig` that belongs to no part; the arguments are those of `Hyperparameter`."""
-    default = dataclasses.MISSING if neutral is REQUIRED else neutral
-    return field(default=default, metadata={"meaning": meaning, "neutral": neutral, **declared})
-
-
-_of_every_id = partial(_own, in_every_id=True)
-
-
-def _with_fields_of_parts(config: type[Class]) -> type[Class]:
-    """Adds a field for every hyperparameter that a part declares; raises `ConfigError` where there is one already."""
-    check_declarations()
-    for name, own in OF_PARTS.items():
-        if name in config.__annotations__:
-            raise ConfigError(f"{name}: a part declares it, and every run has it: read it without declaring it")
-        config.__annotations__[name] = own.type
-        setattr(config, name, field(default=own.neutral))
-    return config
+_of_every_id = partial(own, in_every_id=True)
+check_declarations()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-@_with_fields_of_parts
+@with_fields(OF_PARTS, "run")
 class RunConfig:
     """The science config of one run. Two runs with equal values are the same run, wherever they ran.
 
     Below are the hyperparameters that every run has; those of parts follow from their declarations.
     """
 
-    dataset: str = _own("name of the data set", parse=_name)
-    data_sha256: str = _own("sha256 of the data files; empty where the name fixes the content")
-    train_subset: int = _own("images drawn from the training split, 0 for all", low=0)
-    test_subset: int = _own("images drawn from the test split, 0 for all", low=0)
-    augmentation: str = _own(
+    dataset: str = own("name of the data set", parse=_name)
+    data_sha256: str = own("sha256 of the data files; empty where the name fixes the content")
+    train_subset: int = own("images drawn from the training split, 0 for all", low=0)
+    test_subset: int = own("images drawn from the test split, 0 for all", low=0)
+    augmentation: str = own(
         "of training batches: crop_flip, crop (padding 4), flip, resized_crop(_flip), file_crop_flip (files) or none",
         choices=AUGMENTATIONS,
     )
-    model: str = _own("network", parse=check_chosen)
-    bits: int = _own(
+    model: str = own("network", parse=check_chosen)
+    bits: int = own(
         "bits per weight, 32 for full precision", parse=check_bits, differs_in_arrays=True, is_of_precision=True
     )
-    quantizer: str = _own(
+    quantizer: str = own(
         "of weights and activations; none at full precision",
         parse=check_chosen,
         differs_in_arrays=True,
@@ -108,35 +91,35 @@ class RunConfig:
         differs_in_arrays=True,
         is_of_precision=True,
     )
-    optimizer: str = _own("of the parameters", parse=check_chosen, differs_in_arrays=True)
-    lr: float = _own("initial learning rate", low=0, low_open=True, differs_in_arrays=True)
-    weight_decay: float = _own("L2 coefficient of the optimizer", low=0, differs_in_arrays=True)
-    epochs: int = _own("passes over the training set", low=1)
-    batch_size: int = _own("images per step", low=2)
-    milestones: tuple[int, ...] = _own(
+    optimizer: str = own("of the parameters", parse=check_chosen, differs_in_arrays=True)
+    lr: float = own("initial learning rate", low=0, low_open=True, differs_in_arrays=True)
+    weight_decay: float = own("L2 coefficient of the optimizer", low=0, differs_in_arrays=True)
+    epochs: int = own("passes over the training set", low=1)
+    batch_size: int = own("images per step", low=2)
+    milestones: tuple[int, ...] = own(
         "epochs after which the learning rate is multiplied by lr_gamma", parse=_milestones
     )
-    eval_every_epochs: int = _own("epochs between evaluations up to the last milestone", low=1)
-    eval_every_epochs_late: int = _own("epochs between evaluations after the last milestone", low=1)
-    precision: str = _own(
+    eval_every_epochs: int = own("epochs between evaluations up to the last milestone", low=1)
+    eval_every_epochs_late: int = own("epochs between evaluations after the last milestone", low=1)
+    precision: str = own(
         "of products and activations: fp32, tf32, bf16, fp16 (scaled loss); fp64: of everything", choices=PRECISIONS
     )
-    seed: int = _own(
+    seed: int = own(
         "of the initial weights, the data order, the augmentation and the quantizer's noise",
         low=0,
         high=2**31 - 1,
         differs_in_arrays=True,
     )
-    lr_decay: str = _own(
+    lr_decay: str = own(
         "how the learning rate falls, besides at milestones",
         "steps",
         parse=check_chosen,
         differs_in_arrays=True,
     )
-    act_bits: int = _own(
+    act_bits: int = own(
         "bits per activation, 32 for full precision", FULL_PRECISION, parse=check_bits, is_of_precision=True
     )
-    rule: str = _own("of updates", "plain", parse=check_chosen)
+    rule: str = own("of updates", "plain", parse=check_chosen)
 
     @property
     def is_quantized(self) -> bool:
@@ -152,19 +135,16 @@ class RunConfig:
         def __getattr__(self, name: str) -> Any: ...  # a hyperparameter of a part
 
 
-HYPERPARAMETERS: Mapping[str, Hyperparameter] = {
-    own.name: OF_PARTS.get(own.name) or Hyperparameter(own.name, own.type, **own.metadata)
-    for own in dataclasses.fields(RunConfig)
-}
+HYPERPARAMETERS = hyperparameters(RunConfig, OF_PARTS)
 RUN_FIELDS = tuple(HYPERPARAMETERS)
 # Left out of ids at these values, which change nothing: earlier rows do not have them.
-UNLESS = {n: own.neutral for n, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED and not own.in_every_id}
+UNLESS = left_out_of_ids(HYPERPARAMETERS)
 # What members of one array may differ in.
-MEMBER_FIELDS = tuple(name for name, own in HYPERPARAMETERS.items() if own.differs_in_arrays)
+MEMBER_FIELDS = tuple(name for name, each in HYPERPARAMETERS.items() if each.differs_in_arrays)
 _NEUTRAL_IN_ARRAYS = tuple(pair for pair in UNLESS.items() if pair[0] not in MEMBER_FIELDS)
 # What only quantized networks can differ in.
-PRECISION_FIELDS = tuple(n for n, own in HYPERPARAMETERS.items() if own.is_of_precision or n in OF_QUANTIZERS)
-_SOMETIMES_READ = tuple(own for n, own in HYPERPARAMETERS.items() if n not in OF_PARTS and own.read_if is not always)
+PRECISION_FIELDS = tuple(n for n, each in HYPERPARAMETERS.items() if each.is_of_precision or n in OF_QUANTIZERS)
+_SOMETIMES_READ = tuple(each for n, each in HYPERPARAMETERS.items() if n not in OF_PARTS and each.read_if is not always)
 
 
 def identity(values: Values) -> dict[str, Any]:
@@ -237,22 +217,14 @@ def make_run(values: Mapping[str, object]) -> RunConfig:
     no quantizer, no first or last layer that differs, and no hyperparameter of another quantizer; networks read
     different sizes, and update rules different hyperparameters.
     """
-    checked = {name: _checked(own, values) for name, own in HYPERPARAMETERS.items()}
+    checked = {name: value_in(values, each) for name, each in HYPERPARAMETERS.items()}
     checked["milestones"] = _placed(checked["milestones"], checked["epochs"])
     checked["quantizer"] = chosen_quantizer(checked)
     parts = [*chosen_parts(checked), *TRANSFER]
     checked |= unread(checked, parts)
-    checked |= {own.name: own.neutral for own in _SOMETIMES_READ if not own.read_if(checked)}
+    checked |= {each.name: each.neutral for each in _SOMETIMES_READ if not each.read_if(checked)}
     check_conflicts(checked, parts)
     return RunConfig(**checked)
-
-
-def _checked(own: Hyperparameter, values: Mapping[str, object]) -> Any:
-    if own.name in values:
-        return own.check(values[own.name])
-    if own.neutral is REQUIRED:
-        raise ConfigError(f"{own.name} needs a value: {own.meaning}")
-    return own.neutral
 
 
 def _placed(milestones: str | tuple[int, ...], epochs: int) -> tuple[int, ...]:

@@ -9,11 +9,11 @@ import pandas as pd
 from scipy import stats
 
 from sweep.config.bits import FULL_PRECISION
-from sweep.config.measuring import BOUNDS, FORMS, NORMS
+from sweep.config.measures import FORMS, ranked
 from sweep.config.networks import SIZES
 from sweep.config.run import RUN_FIELDS
 
-MEASURES = (*NORMS, *BOUNDS, "hessian_eigenvalue")
+MEASURES = ranked()
 POOLS = ("all", "full precision")
 # As long as each of these has one value of those.
 _DECIDED_BY = {"momentum": "optimizer", "quantizer": "bits"} | dict.fromkeys(SIZES, "model")

@@ -15,7 +15,7 @@ from sweep.config.engines import ENGINES
 from sweep.config.parts import part_of
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.transfer import NO_TEACHER, RANDOM
-from sweep.config.work import Kind
+from sweep.config.work import Kind, Options
 from sweep.plan.sources import Sources, installed_text
 
 _TRAINING = ("sweep.worker.train", "sweep.worker.images")
@@ -23,7 +23,7 @@ _TRAINING = ("sweep.worker.train", "sweep.worker.images")
 ENTRIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
     {
         "train": _TRAINING,
-        "measure": (*_TRAINING, "sweep.worker.measure", "sweep.measures.measure"),
+        "measure": (*_TRAINING, "sweep.worker.measurements", "sweep.measures.measurement"),
         "distort": (*_TRAINING, "sweep.worker.distort", "sweep.distortions.images", "sweep.distortions.evaluate"),
     }
 )
@@ -34,6 +34,7 @@ GIVEN = "sweep.worker.weight_files"  # of runs with given weights or a teacher
 
 TeacherOf = Callable[[RunConfig], RunConfig]
 CodeOf = Callable[[RunConfig, DataSource, str], "Code"]  # of a run, its images and the engine that trains it
+CodeOfWork = Callable[[RunConfig, DataSource, Options | None], "Code"]  # of work with such options on a trained run
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class TodaysCode:
         self._sources = sources or Sources(installed_text)
         self._known: dict[tuple[object, ...], Code] = {}
 
-    def of(self, run: RunConfig, source: DataSource, engine: str) -> Code:
-        """Of work on `run`, which `engine` trains, on images that the loader of `source` reads."""
-        key = (engine, source.loader, run.initial_weights == RANDOM, run.teacher, *_NAMES(run))
+    def of(self, run: RunConfig, source: DataSource, engine: str, options: Options | None = None) -> Code:
+        """Of work on `run`, which `engine` trains, on images that the loader of `source` reads, with these options."""
+        own = frozenset(part.code for part in options.parts) if options else frozenset()
+        key = (engine, source.loader, run.initial_weights == RANDOM, run.teacher, own, *_NAMES(run))
         if key not in self._known:
-            self._known[key] = Code(self._entries(run, source, engine), self._sources, self._accepted)
+            self._known[key] = Code(own | self._entries(run, source, engine), self._sources, self._accepted)
         return self._known[key]
 
     def _entries(self, run: RunConfig, source: DataSource, engine: str) -> frozenset[str]:

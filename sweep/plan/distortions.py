@@ -1,14 +1,14 @@
 """The plan of evaluating runs on corrupted images: in which order, what is done of it, and what the rest costs."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sweep.config.distorting import Distortion
 from sweep.config.facts import DataFacts
 from sweep.config.run import DataSource, RunConfig, decodes_batches
-from sweep.plan.code import Code
+from sweep.plan.code import CodeOfWork
 from sweep.plan.cost import SPEEDS, Ratios, macs_per_image
 from sweep.plan.plan import Plan, is_like, plan_work
 
@@ -21,7 +21,7 @@ def make_distort_plan(
     distortions: Sequence[Distortion],
     facts: Mapping[str, DataFacts],
     evaluated: Sequence[Evaluated],
-    code: Callable[[RunConfig, DataSource], Code],
+    code: CodeOfWork,
     processor: str,
 ) -> Plan:
     """Every run of `points` on every one of `distortions`, against what is stored and today's `code` of each.

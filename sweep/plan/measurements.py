@@ -1,13 +1,13 @@
 """The plan of a measurement: which finished runs, with which settings, and what is done of it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sweep.config.facts import DataFacts
 from sweep.config.measuring import MeasureConfig
 from sweep.config.run import DataSource, RunConfig
-from sweep.plan.code import Code
+from sweep.plan.code import CodeOfWork
 from sweep.plan.measuring_cost import MeasureCostModel
 from sweep.plan.plan import Plan, is_like, plan_work
 
@@ -26,7 +26,7 @@ def make_measure_plan(
     configs: Sequence[MeasureConfig],
     facts: Mapping[str, DataFacts],
     measured: Sequence[Measured],
-    code: Callable[[RunConfig, DataSource], Code],
+    code: CodeOfWork,
     processor: str,
 ) -> Plan:
     """Every run of `points` with every one of `configs`, against what is stored and today's `code` of each.

@@ -3,28 +3,21 @@
 from collections.abc import Iterable, Mapping
 
 from sweep.config.facts import DataFacts
-from sweep.config.measuring import FORMS, MeasureConfig
+from sweep.config.measures import FORMS, images_taken
+from sweep.config.measuring import MeasureConfig, values_of
 from sweep.config.run import RunConfig
 from sweep.plan.cost import BACKWARD, SPEEDS, Ratios, macs_per_image
-
-GRADIENT = 1 + BACKWARD  # passes of a loss and its gradient, in forward passes
-USUAL_STEPS = 8  # of a search that converges
-USUAL_ITERATIONS = 25  # of the power iteration
 
 
 def forward_images(config: MeasureConfig, facts: DataFacts, run: RunConfig) -> float:
     """Images through the network, forward, that the measures of one run amount to."""
-    train = min(config.train_images or facts.subset(run)[0], facts.subset(run)[0])
-    curvature = min(config.curvature_images or train, train)
-    steps = min(config.search_steps, USUAL_STEPS)
-    sigma = steps * config.noise_samples * train
-    ascent = config.ascent_steps * min(config.ascent_images or train, train) * GRADIENT
-    alpha = steps * config.restarts * (ascent + train)
-    hessian = min(config.hessian_iterations, USUAL_ITERATIONS) * curvature * 2 * GRADIENT
-    linf = 2 * len(config.linf_radii) * (config.linf_iterations + 2) * curvature * GRADIENT
-    landscape = config.landscape_points**2 * curvature
-    regularizer = min(config.regularizer_images or train, train) * facts.classes * GRADIENT
-    return len(FORMS) * (2 * sigma + 2 * alpha + hessian + linf + landscape) + regularizer
+    images, values = images_taken(config.train_images, facts.subset(run)[0]), values_of(config)
+    total = 0.0
+    for measure in config.parts:
+        passes = measure.passes(values, images, facts.classes)
+        times = len(FORMS) if measure.of_form else 1
+        total += times * (passes.forward + passes.gradient * (1 + BACKWARD))
+    return total
 
 
 def operations_s(config: MeasureConfig, facts: DataFacts, run: RunConfig, processor: str) -> float:

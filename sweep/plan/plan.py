@@ -19,7 +19,7 @@ from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER
 from sweep.config.work import TRAINING, Kind, Options, Work
-from sweep.plan.code import Code, CodeOf
+from sweep.plan.code import Code, CodeOf, CodeOfWork
 from sweep.plan.cost import CostModel, engine_on, processor_for, processor_of
 from sweep.results.schema import TABLE_OF
 
@@ -174,7 +174,7 @@ def plan_work(
     kind: Kind,
     points: Iterable[tuple[RunConfig, DataSource, Options]],
     stored: Mapping[str, Mapping[str, Any]],
-    code: Callable[[RunConfig, DataSource], Code],
+    code: CodeOfWork,
     expected: Callable[[RunConfig, Any], tuple[float, str]],
 ) -> Plan:
     """The plan of work of `kind` on trained runs, in the order of `points`, each with its options.
@@ -187,7 +187,7 @@ def plan_work(
         count += 1
         run_id, work = run.run_id, Work(kind, options)
         task_id = work.task_id(run_id)
-        own = code(run, source)
+        own = code(run, source, options)
         state = state_of(stored.get(task_id), own)
         planned[task_id] = PlannedRun(run, run_id, source, state, *expected(run, options), own, work)
     return Plan(kind, tuple(planned.values()), count - len(planned), kind)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.figures.ranking import MEASURES, rank
 from sweep.report import tables
 from sweep.report.charts.drawing import Chart, Precisions

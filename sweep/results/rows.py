@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig
+from sweep.config.distorting import Distortion
+from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, values_of
 from sweep.config.measuring import UNLESS as MEASURE_UNLESS
 from sweep.config.run import RUN_FIELDS, RunConfig
-from sweep.config.work import Kind
+from sweep.config.work import Kind, Options
 from sweep.results.paths import ResultsDir
 from sweep.results.schema import (
     CURVES,
@@ -268,14 +269,35 @@ def science_columns(run: RunConfig) -> dict[str, Any]:
 
 def measure_columns(config: MeasureConfig) -> dict[str, Any]:
     """The settings of a measurement, as its row holds them."""
-    values = dataclasses.asdict(config) | {"linf_radii": list(config.linf_radii)}
-    return {f"measure_{name}": value for name, value in values.items()}
+    values = values_of(config).items()
+    return {f"measure_{name}": list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def measure_config_of(row: Mapping[str, Any]) -> MeasureConfig:
-    values = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
+    """The settings that a row holds as columns; a row that is older than one has it at what changes nothing."""
+    values: dict[str, Any] = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
     values |= {name: unless for name, unless in MEASURE_UNLESS.items() if values[name] is None}
-    return MeasureConfig(**(values | {"linf_radii": tuple(values["linf_radii"])}))
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return MeasureConfig(**values)
+
+
+def distortion_of(row: Mapping[str, Any]) -> Distortion:
+    """The corruption that a row holds as columns."""
+    return Distortion(row["corruption"], row["severity"], row["corruption_seed"], row["corruption_source"])
+
+
+# The columns that say with which options such work was done.
+OPTION_COLUMNS: dict[Kind, tuple[str, ...]] = {
+    "train": (),
+    "measure": tuple(f"measure_{name}" for name in MEASURE_FIELDS),
+    "distort": ("corruption", "severity", "corruption_seed", "corruption_source"),
+}
+_OPTIONS: dict[Kind, Callable[[Mapping[str, Any]], Options]] = {"measure": measure_config_of, "distort": distortion_of}
+
+
+def options_of(kind: Kind, row: Mapping[str, Any]) -> Options | None:
+    """The options of the work of `kind` that left `row`, which has the columns `OPTION_COLUMNS`."""
+    return _OPTIONS[kind](row) if kind in _OPTIONS else None
 
 
 def stored(results_dir: Path, columns: Iterable[str], kind: Kind = "train") -> list[dict[str, Any]]:

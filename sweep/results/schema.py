@@ -1,17 +1,18 @@
 """The columns of every table that a sweep writes: dtype, unit, meaning. results/README.md is made from it."""
 
-import dataclasses
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, get_type_hints, is_typeddict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.config.checks import allowed
 from sweep.config.chosen import FROM_OUTSIDE, KINDS
-from sweep.config.measuring import BOUNDS, FORMS, SCALES, MeasureConfig
+from sweep.config.measures import measures
+from sweep.config.measuring import MEASURE_SETTINGS
 from sweep.config.parts import parts_of
 from sweep.config.run import HYPERPARAMETERS, RUN_FIELDS, UNLESS
 from sweep.config.work import Kind
@@ -88,15 +89,22 @@ def _of_runs() -> list[Column]:
     ]
 
 
+def _of_measurements() -> list[Column]:
+    return [Column(f"measure_{each.name}", _arrow_type(each.type), each.meaning) for each in MEASURE_SETTINGS.values()]
+
+
 def _of_measures() -> list[Column]:
-    fields = dataclasses.fields(MeasureConfig)
-    return [Column(f"measure_{f.name}", _arrow_type(f.type), f.metadata["doc"]) for f in fields]
+    columns = [column for measure in measures().values() for column in measure.columns]
+    return [Column(each.name, _arrow_type(each.type), each.meaning, each.unit) for each in columns]
 
 
-def _arrow_type(annotation: object) -> pa.DataType:
-    if isinstance(annotation, types.GenericAlias):  # tuple[int, ...]
-        return pa.list_(_TYPES[annotation.__args__[0]])
-    return _TYPES[annotation]  # type: ignore[index]
+def _arrow_type(declared: Any) -> pa.DataType:
+    """Of a type, a list or tuple of one, or a TypedDict."""
+    if isinstance(declared, types.GenericAlias):
+        return pa.list_(_arrow_type(declared.__args__[0]))
+    if is_typeddict(declared):
+        return pa.struct([(name, _arrow_type(type)) for name, type in get_type_hints(declared).items()])
+    return _TYPES[declared]
 
 
 _I, _F, _S, _B = pa.int64(), pa.float64(), pa.string(), pa.bool_()
@@ -177,57 +185,20 @@ CURVES = Schema(
 )
 
 
-def _of_form(form: str) -> list[Column]:
-    """What is measured of the weights as they are (raw), or with BN folded into the convolutions (folded)."""
-    return [
-        Column(f"{form}_l2_norm", _F, f"of the counted weights, {form}"),
-        Column(f"{form}_distance", _F, "l2 distance of the counted weights to their initial values"),
-        Column(f"{form}_train_acc", _F, "of the unperturbed network", "share of 1"),
-        Column(f"{form}_train_loss", _F, "of the unperturbed network", "nats"),
-        Column(f"{form}_threshold_missed", _B, "the unperturbed network misses the threshold: no scales, no bounds"),
-        *(column for name in SCALES for column in _of_search(f"{form}_{name}")),
-        *(Column(f"{form}_{name}", _F, "QGen eq. 15-22, printed as sqrt(x / train_size)") for name in BOUNDS),
-        Column(f"{form}_hessian_eigenvalue", _F, "the largest in magnitude, with its sign", "nats"),
-        Column(f"{form}_hessian_converged", _B, "whether the power iteration did"),
-        Column(f"{form}_hessian_iterations", _I, "of the power iteration"),
-        Column(f"{form}_linf_box", pa.list_(_F), "largest rise of the loss, per radius", "nats"),
-        Column(f"{form}_linf_subspace", pa.list_(_F), "as Keskar et al. 2017, eq. 4, per radius", "%"),
-        Column(f"{form}_history", pa.list_(_SEARCH_STEP), "steps of the four searches"),
-        Column(f"{form}_landscape", pa.list_(_POINT), "mean loss at w + x d1 + y d2", "nats"),
-    ]
-
-
-def _of_search(name: str) -> list[Column]:
-    return [
-        Column(name, _F, "scale that the search found"),
-        Column(f"{name}_converged", _B, "whether it met the target within the tolerance"),
-        Column(f"{name}_saturated", _B, "it hit an end of its range: a limit, not a property of the network"),
-    ]
-
-
-_SEARCH_STEP = pa.struct(
-    [("search", _S), ("step", _I), ("scale", _F), ("excess_low", _F), ("excess_high", _F), ("images", _I)]
-)
-_POINT = pa.struct([("x", _F), ("y", _F), ("loss", _F)])
-
 MEASURES = Schema(
     "measures",
-    "One row per run and measure settings, written when `sweep.measure` has measured the run. Join rows by run_id.",
+    "One row per run and measure settings, written when `sweep.measure` has measured the run. Join rows by run_id. "
+    "raw_ is of the weights as they are, folded_ of those with BN folded into the convolutions.",
     (
         Column("task_id", _S, "sha256 of run_id and measure_id"),
         Column("run_id", _S, "the run"),
         Column("measure_id", _S, "sha256 of the settings: the columns that begin with measure_"),
         Column("status", _S, "finished or failed (see error)"),
         Column("attempt", _I, "as in rows"),
-        *_of_measures(),
+        *_of_measurements(),
         Column("weights", _I, "counted weights: of convolutions and linear layers"),
         Column("train_size", _I, "training images measured on"),
-        Column("layers", pa.list_(_S), "quantized weights, by name"),
-        Column("step_sizes", pa.list_(_F), "of these"),
-        Column("quantization_error", _F, "mean |Q(w) - w|; null at full precision"),
-        Column("regularizer_uniform", _F, "QGen eq. 7 for uniform noise; null at full precision"),
-        Column("regularizer_actual", _F, "QGen eq. 7 for the real Q(w) - w; null at full precision"),
-        *(column for form in FORMS for column in _of_form(form)),
+        *_of_measures(),
         Column("seconds", _F, "of the measurement", "s"),
         *_CIRCUMSTANCES,
     ),

@@ -12,7 +12,7 @@ import pandas as pd
 from sweep.config import outside
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.chosen import KINDS
-from sweep.config.measuring import UNLESS
+from sweep.config.measuring import MEASURE_SETTINGS, UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan, study_of
@@ -130,9 +130,10 @@ def stored_measures(results_dir: Path) -> pd.DataFrame:
 def finished_measures(results_dir: Path) -> pd.DataFrame:
     """One line per finished measurement. Lists of settings are texts; those newer than a row are at their defaults."""
     measures = _finished(measures_store(results_dir))
-    radii = measures["measure_linf_radii"].map(lambda values: ",".join(f"{value:g}" for value in values))
+    lists = [f"measure_{name}" for name, each in MEASURE_SETTINGS.items() if isinstance(each.neutral, tuple)]
+    texts = {name: measures[name].map(lambda values: ",".join(f"{value:g}" for value in values)) for name in lists}
     later = {f"measure_{name}": measures[f"measure_{name}"].fillna(unless) for name, unless in UNLESS.items()}
-    return measures.assign(measure_linf_radii=radii, **later)
+    return measures.assign(**texts, **later)
 
 
 def with_measures(runs: pd.DataFrame, measures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.datasets import printed_name
-from sweep.config.measuring import FORMS, MEASURE_FIELDS, SCALE_OF, MeasureConfig
+from sweep.config.measures import FORMS, columns_of_forms
+from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig
 from sweep.config.run import UNLESS
 from sweep.results.rows import measure_columns
 from sweep.tables.counts import count_cells, counts_of, incomplete_note, mixed_code_note
@@ -24,6 +25,8 @@ NETWORK = ("depth", "width")
 AVERAGED_RUNS = tuple(name for name in AVERAGED if name not in NETWORK)
 MEASURE_SETTING = tuple(f"measure_{name}" for name in MEASURE_FIELDS if name != "seed")
 BLOCK = (*SETTING, *NETWORK)
+# The scale that a measure follows from, whose search is marked where it found none.
+SCALE_OF = {name: column.scale for name, column in columns_of_forms().items() if column.scale}
 LIMIT, UNCONVERGED = "†", "‡"
 _DIGITS = 3
 _OTHER_PRECISION = tuple(name for name in PRECISION if name not in ("bits", "quantizer"))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from sweep.worker.distort import Distorting
-from sweep.worker.measure import Measuring
+from sweep.worker.measurements import Measuring
 from sweep.worker.train import Training
 from sweep.worker.work import KindOfWork
 

@@ -83,7 +83,7 @@ def test_an_edit_makes_what_it_hits_stale_again(
     assert states(results, "train") == {LSQ: "done", DOREFA: "stale", OTHER: "stale"}
     told("code=old0", "confirm=true")
     assert states(results, "train") == {LSQ: "done", DOREFA: "done", OTHER: "stale"}
-    edit(monkeypatch, "sweep.measures.measure")
+    edit(monkeypatch, "sweep.measures.measurement")
     assert states(results, "measure") == {LSQ: "stale"} and states(results, "distort") == {LSQ: "done"}
 
 

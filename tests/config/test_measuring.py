@@ -79,7 +79,7 @@ def test_a_learning_rate_that_is_used_has_its_own_id(changes: dict[str, object])
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"sede": 1}, "sede: there is no such key; did you mean seed? Settings of a measurement: seed, threshold"),
+        ({"sede": 1}, "sede: there is no such key; did you mean seed? Settings of a measurement: seed, precision"),
         ({"seed": -1}, "seed=-1: allowed is a whole number from 0 to 2147483647"),
         ({"threshold": "los"}, "threshold=los: allowed are drop, error"),
         ({"perturbed": "some"}, "perturbed=some: allowed are counted, all"),

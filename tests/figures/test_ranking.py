@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.figures.ranking import MEASURES, granulated, kendall, on_axes, rank
 from sweep.results.rows import science_columns
 from tests.conftest import tiny_run

@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from sweep.config.measuring import BOUNDS, make_measure_config
-from sweep.measures.bounds import Bounds
+from sweep.config.measuring import make_measure_config
+from sweep.measures.bounds import BOUNDS
+from sweep.measures.bounds.bounds import Bounds
 
 W, W0, M = [0.5, -1.5, 0.25, 2.0], [0.1, 0.3, -0.2, 1.9], 50
 SCALES = {"sigma": 0.2, "sigma_mag": 0.3, "alpha": 0.4, "alpha_mag": 0.7}

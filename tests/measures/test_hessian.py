@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.measures.hessian import hessian_product, largest_eigenvalue
+from sweep.measures.hessian.measure import hessian_product, largest_eigenvalue
 from sweep.training.weights import counted_names, fold
 from tests.measures.tiny import counted_space, literal_loss, random_images, random_nin
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.measures.landscape import filter_normalized, landscape, random_direction
+from sweep.measures.landscape.measure import filter_normalized, landscape, random_direction
 from sweep.measures.space import Batching, WeightSpace
 from sweep.training.weights import counted_names
 from tests.measures.tiny import counted_space, literal_loss, random_images, random_nin

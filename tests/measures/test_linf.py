@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from sweep.measures.image_set import ImageSet
-from sweep.measures.linf import box_sharpness, maximise, random_basis, subspace_sharpness
+from sweep.measures.linf.measure import box_sharpness, maximise, random_basis, subspace_sharpness
 from sweep.measures.space import WeightSpace
 from sweep.training.weights import counted_names
 from tests.measures.tiny import PlainLinear, counted_space, literal_loss, random_images, random_nin

@@ -8,16 +8,17 @@ import pytest
 import torch
 
 from sweep.config.kinds import Quantizer
-from sweep.config.measuring import BOUNDS, SCALES, make_measure_config
+from sweep.config.measuring import make_measure_config
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.data import load_files
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData
 from sweep.data.streamed import StreamedData
-from sweep.measures.bounds import Bounds
-from sweep.measures.measure import measure
-from sweep.measures.norms import quantization_error
+from sweep.measures.bounds import BOUNDS, SCALES
+from sweep.measures.bounds.bounds import Bounds
+from sweep.measures.measurement import measure
+from sweep.measures.quantization.measure import quantization_error
 from sweep.measures.space import Batching
 from sweep.quantizers.placement import quantize
 from sweep.results.schema import MEASURES

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sweep.config.measuring import MeasureConfig, make_measure_config
+from sweep.measures.bounds.perturbation import Searches, magnitude_std
+from sweep.measures.bounds.search import SearchResult
 from sweep.measures.image_set import ImageSet
 from sweep.measures.noise import generator
-from sweep.measures.perturbation import Searches, magnitude_std
-from sweep.measures.search import SearchResult
 from sweep.measures.space import Batching, WeightSpace
 from sweep.quantizers.lsq.quantizer import LSQ
 from sweep.training.weights import counted_names

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from sweep.measures.regularizer import actual_regularizer, uniform_regularizer
+from sweep.measures.regularizer.measure import actual_regularizer, uniform_regularizer
 from sweep.measures.space import Batching, WeightSpace
 from sweep.training.weights import counted_names
 from tests.measures.tiny import PlainLinear, counted_space, random_images, random_nin, with_vector

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sweep.config.measuring import make_measure_config
-from sweep.measures.search import ABOVE, AT_TARGET, BELOW, Excess, bisect, outcome
+from sweep.measures.bounds.search import ABOVE, AT_TARGET, BELOW, Excess, bisect, outcome
 
 CONFIG = make_measure_config({"tolerance": 1e-3})
 

@@ -9,9 +9,10 @@ from sweep.config.distorting import Distortion
 from sweep.config.measuring import MeasureConfig
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.settings import Settings
-from sweep.config.work import Kind, Work
-from sweep.plan.code import TodaysCode
+from sweep.config.work import TRAINING, Work
+from sweep.plan.code import Code, TodaysCode
 from sweep.plan.packs import Pack, Task
+from sweep.plan.sources import Sources
 from sweep.worker.job import work_on
 from tests.conftest import DIGITS, tiny_run
 
@@ -19,35 +20,43 @@ CIFAR = DataSource("cifar10", "cifar10", "")
 TEACHER = tiny_run(model="wide_resnet", depth=10, quantizer="lsq_plus")
 STUDENT = tiny_run(quantizer="dorefa", teacher=f"run:{TEACHER.run_id}")
 SAQ_VALUES = {"quantizer": "saq", "act_bits": 4, "rule": "saq", "rho": 0.05, "saq_case": 1}
-WORK: dict[str, tuple[Kind, RunConfig, DataSource, str]] = {
-    "lsq": ("train", tiny_run(), DIGITS, "plain"),
-    "saq": ("train", tiny_run(dataset="cifar10", model="resnet20", **SAQ_VALUES), CIFAR, "plain"),
-    "float": ("train", tiny_run(bits=32, optimizer="adam", momentum=0), DIGITS, "plain"),
-    "array": ("train", tiny_run(), DIGITS, "array"),
-    "taught": ("train", STUDENT, DIGITS, "plain"),
-    "measure": ("measure", tiny_run(), DIGITS, "plain"),
-    "distort": ("distort", tiny_run(), DIGITS, "plain"),
-}
 QUICK = MeasureConfig(search_steps=1, noise_samples=1, restarts=1, ascent_steps=1, hessian_iterations=1)
 FOG = Distortion("fog", 1)
+WORK: dict[str, tuple[Work, RunConfig, DataSource, str]] = {
+    "lsq": (TRAINING, tiny_run(), DIGITS, "plain"),
+    "saq": (TRAINING, tiny_run(dataset="cifar10", model="resnet20", **SAQ_VALUES), CIFAR, "plain"),
+    "float": (TRAINING, tiny_run(bits=32, optimizer="adam", momentum=0), DIGITS, "plain"),
+    "array": (TRAINING, tiny_run(), DIGITS, "array"),
+    "taught": (TRAINING, STUDENT, DIGITS, "plain"),
+    "measure": (Work("measure", QUICK), tiny_run(), DIGITS, "plain"),
+    "distort": (Work("distort", FOG), tiny_run(), DIGITS, "plain"),
+}
+
+
+def code_of(name: str, sources: Sources, on_digits: bool = False) -> Code:
+    """The code of a piece of `WORK`, as `sources` have it."""
+    work, run, source, engine = WORK[name]
+    today = TodaysCode(work.kind, lambda student: TEACHER, sources=sources)
+    return today.of(run, DIGITS if on_digits else source, engine, work.options)
 
 
 def tasks_of(name: str, results_dir: Path) -> list[Task]:
     """What is done for a piece of `WORK`, on digits, the training that it needs first."""
-    kind, run, _, engine = WORK[name]
+    work, run, _, engine = WORK[name]
     run = replace(run, dataset="digits")
     first = {"taught": [TEACHER], "measure": [run], "distort": [run]}.get(name, [])
-    work = {"measure": Work("measure", QUICK), "distort": Work("distort", FOG)}.get(name, Work("train"))
-    if kind == "distort":
+    if work.kind == "distort":
         from sweep.distortions.images import images_for
 
         images_for(DIGITS, run).prepare([FOG], results_dir / "cache", 1, lambda made: None)
-    code = {each: TodaysCode(each, lambda student: TEACHER) for each in ("train", kind)}
-    plan = [(each, Work("train")) for each in first] + [(run, work)]
+    code = {each: TodaysCode(each, lambda student: TEACHER) for each in ("train", work.kind)}
     return [
-        Task(each, each.run_id, DIGITS, 1, False, 1.0, code[does.kind].of(each, DIGITS, engine).entries, "", does)
-        for each, does in plan
-    ]
+        Task(
+            each, each.run_id, DIGITS, 1, False, 1.0, code[does.kind].of(each, DIGITS, engine, does.options).entries,
+            "", does,
+        )
+        for each, does in [*((each, TRAINING) for each in first), (run, work)]
+    ]  # fmt: skip
 
 
 def main(name: str, results_dir: Path) -> None:

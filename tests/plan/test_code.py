@@ -12,10 +12,9 @@ import pytest
 
 from sweep import PROJECT
 from sweep.config.engines import ENGINES
-from sweep.plan.code import AROUND, Code, TodaysCode
+from sweep.plan.code import AROUND, Code
 from sweep.plan.sources import Sources
-from tests.conftest import DIGITS
-from tests.plan.pieces import TEACHER, WORK
+from tests.plan.pieces import WORK, code_of
 
 ALL = frozenset(WORK)
 ON_DIGITS = ALL - {"saq"}
@@ -34,10 +33,7 @@ TEXTS = {module_of(path): path.read_text() for path in FILES}
 def codes(texts: Mapping[str, str]) -> dict[str, Code]:
     """The code of each piece of `WORK` where modules have these texts."""
     sources = Sources(texts.get)
-    return {
-        name: TodaysCode(kind, lambda student: TEACHER, sources=sources).of(run, source, engine)
-        for name, (kind, run, source, engine) in WORK.items()
-    }
+    return {name: code_of(name, sources) for name in WORK}
 
 
 TODAY = {name: code.fingerprint for name, code in codes(TEXTS).items()}
@@ -90,15 +86,15 @@ HITS: tuple[tuple[str, frozenset[str]], ...] = (
     *((f"sweep.{room}", frozenset()) for room in PARTS),
     ("sweep.training", ALL),
     ("sweep.measures", frozenset({"measure"})),
-    ("sweep.config.measuring", frozenset({"measure"})),
-    ("sweep.worker.measure", frozenset({"measure"})),
+    *((f"sweep.config.{name}", frozenset({"measure"})) for name in ("measures", "measuring")),
+    ("sweep.worker.measurements", frozenset({"measure"})),
     ("sweep.distortions", frozenset({"distort"})),
     ("sweep.config.distorting", frozenset({"distort"})),
     ("sweep.worker.distort", frozenset({"distort"})),
     ("sweep.worker.weight_files", frozenset({"taught"})),
     *((f"sweep.worker.{name}", ALL) for name in ("train", "images")),
     *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts", "faults")),
-    *((f"sweep.config.{name}", ALL) for name in ("kinds", "networks", "outside", "parts", "run", "transfer")),
+    *((f"sweep.config.{name}", ALL) for name in ("fields", "kinds", "networks", "outside", "parts", "run", "transfer")),
 )
 # Packages of which only the folder's own module is run by work that uses what lies in others of them.
 PACKAGES = ("sweep", "sweep.config", "sweep.worker", *(f"sweep.{room}" for room in PARTS))
@@ -122,7 +118,7 @@ def test_what_is_around_the_numbers_hits_nothing() -> None:
 
 WORKERS = (
     "sweep.worker",
-    *(f"sweep.worker.{name}" for name in ("train", "measure", "distort", "weight_files", "images")),
+    *(f"sweep.worker.{name}" for name in ("train", "measurements", "distort", "weight_files", "images")),
 )
 
 
@@ -227,7 +223,9 @@ def test_other_evaluated_epochs_are_other_code() -> None:
     assert stale({**TEXTS, module: edited}) == ALL
 
 
-OPTIONS = {"sweep.config.work", "sweep.config.measuring", "sweep.config.distorting"}  # types of tasks of other kinds
+# Types of tasks of other kinds, and where the measures lie, whose columns every worker knows.
+OF_OTHERS = {"sweep.config.work", "sweep.config.measures", "sweep.config.measuring", "sweep.config.distorting"}
+OF_OTHERS |= {"sweep.measures"}
 DESCRIPTIONS = {module for module, text in TEXTS.items() if re.search(r"^PARTS? = ", text, re.MULTILINE)}
 
 
@@ -239,6 +237,5 @@ def test_what_a_worker_imported_is_its_code_or_around_it(name: str, tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     imported = set(json.loads(done.stdout.splitlines()[-1]))
     assert ENGINES[WORK[name][3]] in imported
-    kind, run, _, engine = WORK[name]
-    code = TodaysCode(kind, lambda student: TEACHER, sources=Sources(TEXTS.get)).of(run, DIGITS, engine)
-    assert {each for each in imported - code.modules if not each.startswith(AROUND)} <= OPTIONS | DESCRIPTIONS
+    code = code_of(name, Sources(TEXTS.get), on_digits=True)
+    assert {each for each in imported - code.modules if not each.startswith(AROUND)} <= OF_OTHERS | DESCRIPTIONS

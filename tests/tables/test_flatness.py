@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from sweep.config.checks import ConfigError
-from sweep.config.measuring import BOUNDS, MeasureConfig
+from sweep.config.measuring import MeasureConfig
 from sweep.config.parts import part_of
+from sweep.measures.bounds import BOUNDS
 from sweep.results.rows import measures_store, rows_store
 from sweep.results.select import planned_and_stored, stored_measures
 from sweep.tables.__main__ import main

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from sweep.config.checks import ConfigError
 from sweep.config.datasets import printed_name
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.config.run import RUN_FIELDS
 from sweep.figures.drawing import new_figure, save
 from sweep.figures.measured import MeasuredFigure

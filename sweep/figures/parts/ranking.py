@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.figures.drawing import colour, draw_cells, marker, new_figure, save
 from sweep.figures.measured import MeasuredFigure
 from sweep.figures.ranking import MEASURES, POOLS, rank

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.figures.parts.qgen_figure2 import loss_grid, same_run
 from sweep.report.axes import SHORT
 from sweep.report.charts.drawing import Chart, make_chart

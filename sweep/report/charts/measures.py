@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from sweep.config.measuring import FORMS
+from sweep.config.measures import FORMS
 from sweep.figures.ranking import MEASURES
 from sweep.report.axes import Axis
 from sweep.report.charts.drawing import Chart, Precisions, data, make_chart, precision_colour, run_tooltip

@@ -1,6 +1,6 @@
 """QGen Table 2: norms of the weights by network and precision."""
 
-from sweep.config.measuring import NORMS
+from sweep.config.measures import in_table
 from sweep.tables.flatness import FlatnessTable
 
 PART = FlatnessTable(
@@ -11,5 +11,5 @@ PART = FlatnessTable(
     kind="measure",
     published="qgen_table2",
     in_report=True,
-    metrics=NORMS,
+    metrics=in_table("2"),
 )

@@ -1,6 +1,6 @@
 """QGen Table 3: the eight sharpness-based measures by network and precision."""
 
-from sweep.config.measuring import BOUNDS
+from sweep.config.measures import in_table
 from sweep.tables.flatness import FlatnessTable
 
 PART = FlatnessTable(
@@ -11,5 +11,5 @@ PART = FlatnessTable(
     kind="measure",
     published="qgen_table3",
     in_report=True,
-    metrics=BOUNDS,
+    metrics=in_table("3"),
 )

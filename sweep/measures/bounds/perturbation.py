@@ -7,10 +7,10 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from sweep.config.measuring import MeasureConfig
+from sweep.measures.bounds.search import MISSED, Excess, SearchResult, bisect, outcome
 from sweep.measures.image_set import ImageSet
 from sweep.measures.losses import Summary, least_share, loss_gradients, mean_share, perturbed_accuracy
 from sweep.measures.noise import gaussians, uniforms
-from sweep.measures.search import MISSED, Excess, SearchResult, bisect, outcome
 from sweep.measures.space import WeightSpace
 
 Perturb = Callable[[int, float], Tensor]  # (search step, scale) to K perturbations (K, omega)
@@ -31,7 +31,7 @@ class Searches:
     @property
     def missed(self) -> bool:
         """True where the unperturbed network already misses the threshold; no search has a result then."""
-        return self._base - self.accuracy > self._config.target
+        return bool(self._base - self.accuracy > self._config.target)
 
     def sigma(self) -> SearchResult:
         """Largest std of Gaussian noise on the weights at which the mean accuracy stays within the threshold."""
@@ -96,7 +96,7 @@ def magnitude_std(scale: float, w: Tensor, initial: Tensor, config: MeasureConfi
     al. 2020.
     """
     size = w - initial if config.magnitude_noise == "theory" else w
-    variance = scale**2 * size**2 + config.magnitude_eps**2
+    variance: Tensor = scale**2 * size**2 + config.magnitude_eps**2
     return variance if config.magnitude_noise == "peer" else variance.sqrt()
 
 
@@ -124,9 +124,10 @@ def ascend(
 
 
 def _move(gradient: Tensor, bound: Tensor, config: MeasureConfig) -> Tensor:
+    step: Tensor = config.ascent_lr * gradient
     if config.ascent == "effective":
-        return config.ascent_share * bound * gradient.sign()
-    return config.ascent_lr * gradient
+        step = config.ascent_share * bound * gradient.sign()
+    return step
 
 
 def _project(u: Tensor, bound: Tensor, radius: float | None) -> Tensor:

@@ -1,15 +1,23 @@
-"""What the weights alone tell: norms, step sizes, quantization error."""
+"""Step sizes and quantization error."""
 
 from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from sweep.measures.subject import Columns, Subject
 from sweep.training.weights import quantizers
 
 
-def l2_norm(vector: Tensor) -> float:
-    return float(vector.double().norm())
+def of_run(subject: Subject) -> Columns:
+    """The step sizes of the layers that have one, and the mean |Q(w) - w| over their weights, None where none has."""
+    steps = step_sizes(subject.trained)
+    noise = quantization_noise(subject.latent, subject.quantized, steps)
+    return {
+        "layers": list(steps),
+        "step_sizes": list(steps.values()),
+        "quantization_error": quantization_error(noise),
+    }
 
 
 def step_sizes(trained: nn.Module) -> dict[str, float]:

@@ -46,7 +46,7 @@ def config_of(task: Task) -> MeasureConfig:
 def _measured(task: Task, pack: Pack, stop: Stop) -> dict[str, Any]:
     import torch
 
-    from sweep.measures.measure import measure
+    from sweep.measures.measurement import measure
     from sweep.training.device import device_name
     from sweep.training.precision import set_tf32
 

@@ -8,7 +8,24 @@ from torch.func import functional_call, jacrev, vmap
 
 from sweep.measures.image_set import ImageSet
 from sweep.measures.losses import GRADIENT_BATCH
+from sweep.measures.quantization.measure import quantization_noise, step_sizes
 from sweep.measures.space import WeightSpace
+from sweep.measures.subject import Columns, Subject
+from sweep.training.weights import quantizes_activations
+
+
+def of_run(subject: Subject) -> Columns:
+    """R(Delta) at the latent weights; None without step sizes, and where activations have noise that is not in R."""
+    latent, steps, config = subject.latent, step_sizes(subject.trained), subject.config
+    if not steps or quantizes_activations(latent):
+        return dict.fromkeys(("regularizer_uniform", "regularizer_actual"))
+    space = WeightSpace(latent, list(steps), subject.batching)
+    noise = quantization_noise(latent, subject.quantized, steps)
+    images = subject.images.subset(config.regularizer_images, "regularizer", config.seed)
+    return {
+        "regularizer_uniform": uniform_regularizer(space, steps, images),
+        "regularizer_actual": actual_regularizer(space, noise, images),
+    }
 
 
 def actual_regularizer(space: WeightSpace, noise: Mapping[str, Tensor], images: ImageSet) -> float:

@@ -4,7 +4,8 @@ import math
 
 from torch import Tensor
 
-from sweep.config.measuring import BOUNDS, SCALE_OF, MeasureConfig
+from sweep.config.measuring import MeasureConfig
+from sweep.measures.bounds import BOUNDS, SCALE_OF
 
 
 class Bounds:
@@ -46,8 +47,8 @@ class Bounds:
         return self._norm2[origin] * factor / (4 * scale**2)
 
     def _magnitude(self, family: str, origin: str, scale: float) -> float:
-        eps2 = self._config.magnitude_eps**2
-        width = 4 * math.log(2 * self._omega / self._config.delta) if family == "sharpness" else 1.0
+        eps2: float = self._config.magnitude_eps**2
+        width: float = 4 * math.log(2 * self._omega / self._config.delta) if family == "sharpness" else 1.0
         above = math.log(eps2 + (scale**2 + width) * self._norm2[origin] / self._omega)
         below = (eps2 + scale**2 * self._moved2).log().sum().item()
         return (self._omega * above - below) / 4

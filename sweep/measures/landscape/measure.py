@@ -1,13 +1,30 @@
-"""Filter-normalized loss landscapes (Li et al. 2018; QGen Figure 2)."""
+"""The loss on a plane through the weights, along two random directions."""
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
 from sweep.measures.image_set import ImageSet
+from sweep.measures.landscape import Point
 from sweep.measures.losses import losses
 from sweep.measures.noise import generator
 from sweep.measures.space import WeightSpace
+from sweep.measures.subject import Columns, Form
+
+
+def of_form(form: Form) -> Columns:
+    """Every `Point` of the plane around the dequantized weights, on the images of curvature; none where not asked."""
+    space, config = form.space, form.subject.config
+    if not config.landscape_points:
+        return {"landscape": []}
+    first, second = (filter_normalized(space, random_direction(space, config.seed, i)) for i in range(2))
+    axis = torch.linspace(-config.landscape_radius, config.landscape_radius, config.landscape_points)
+    grid = landscape(space, first, second, axis, form.subject.curvature_images).tolist()
+    rows = zip(axis.tolist(), grid, strict=True)
+    points: list[Point] = [
+        {"x": x, "y": y, "loss": loss} for x, row in rows for y, loss in zip(axis.tolist(), row, strict=True)
+    ]
+    return {"landscape": points}
 
 
 def random_direction(space: WeightSpace, seed: int, index: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Sharpness in an l-infinity ball, in both readings of noise tempering 5.1."""
+"""The largest rise of the loss in a box, of all weights and of a random subspace."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,20 @@ from sweep.measures.image_set import ImageSet
 from sweep.measures.losses import loss_gradients
 from sweep.measures.noise import generator
 from sweep.measures.space import WeightSpace
+from sweep.measures.subject import Columns, Form
 
 Vector = NDArray[np.float64]
 LossAndGradient = Callable[[Vector], tuple[float, Vector]]
+
+
+def of_form(form: Form) -> Columns:
+    """Both readings at the dequantized weights, on the images of curvature: one value for each of `linf_radii`."""
+    space, images, config = form.space, form.subject.curvature_images, form.subject.config
+    basis, iterations = random_basis(space, config.linf_dimensions, config.seed), config.linf_iterations
+    return {
+        "linf_box": [box_sharpness(space, images, radius, iterations) for radius in config.linf_radii],
+        "linf_subspace": [subspace_sharpness(space, images, radius, basis, iterations) for radius in config.linf_radii],
+    }
 
 
 def maximise(function: LossAndGradient, box: Vector, iterations: int) -> tuple[float, float]:

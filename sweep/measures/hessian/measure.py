@@ -1,4 +1,4 @@
-"""The largest eigenvalue of the Hessian of the training loss (SAQ Table 4)."""
+"""The power iteration that finds the largest eigenvalue of the Hessian."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,9 +9,24 @@ from torch import Tensor
 from sweep.measures.image_set import ImageSet
 from sweep.measures.losses import GRADIENT_BATCH
 from sweep.measures.network import loss_sums
+from sweep.measures.noise import generator
 from sweep.measures.space import WeightSpace
+from sweep.measures.subject import Columns, Form
 
 Product = Callable[[Tensor], Tensor]  # v (omega,) to H v
+
+
+def of_form(form: Form) -> Columns:
+    """The eigenvalue in nats at the dequantized weights, on the images of curvature; the seed fixes the start."""
+    space, config = form.space, form.subject.config
+    start = torch.randn(len(space.vector), generator=generator("hessian", config.seed)).to(space.vector)
+    product = hessian_product(space, form.subject.curvature_images)
+    found = largest_eigenvalue(product, start, config.hessian_tol, config.hessian_iterations, config.hessian_shift)
+    return {
+        "hessian_eigenvalue": found.value,
+        "hessian_converged": found.converged,
+        "hessian_iterations": found.iterations,
+    }
 
 
 class Eigenvalue(NamedTuple):
