@@ -6,24 +6,23 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launchers.plan_launcher import Ended, Listener, PackExecutor
 from launchers.progress import Display, Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
-from sweep.plan.packs import Pack, Task, split_into_packs
+from sweep.plan.packs import Pack, Task
 from sweep.results.compaction import compact_all
 from sweep.results.events import Died, End, Event, Failed, Started
 from sweep.results.journal import History, JournalReader, record
 from sweep.results.paths import SweepDir
-from sweep.worker.arrays import array_limit, describe_arrays, memory_bytes
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
 from sweep.worker.commit import commit_failure
 from sweep.worker.crashes import end_of
 from sweep.worker.environment import search_path
+from sweep.worker.packing import describe_split, split_for_workers
 
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
@@ -43,9 +42,12 @@ class Launch:
         workers: int,
         executor: PackExecutor,
         listener: Listener | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`sleep` waits between two looks at the executor, for the seconds that it is told."""
         self._settings, self._sweep_dir, self._project = settings, sweep_dir, project
         self._workers, self._executor, self._listener = workers, executor, listener
+        self._sleep = sleep
         self._history = History(Path(settings.results_dir))
         self._active: dict[str, _ActivePack] = {}
         self.tally = Tally(tasks, workers)
@@ -55,12 +57,9 @@ class Launch:
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Packs `tasks` and hands them to the executor."""
-        settings, limit = self._settings, None
-        if settings.engine == "array":
-            limit = partial(array_limit, settings=settings, memory_bytes=memory_bytes(settings, self._workers))
-        packs = split_into_packs(tasks, self._workers, settings.pack_minutes, limit)
-        if limit is not None and packs:
-            self._display.say(describe_arrays(packs, settings))
+        packs = split_for_workers(tasks, self._settings, self._workers)
+        if text := describe_split(packs, self._settings):
+            self._display.say(text)
         self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
 
     def attach(self, packs: Sequence[Pack]) -> None:
@@ -73,7 +72,7 @@ class Launch:
 
     def make_pack(self, pack_id: str, tasks: tuple[Task, ...]) -> Pack:
         return Pack(
-            pack_id, tasks, str(self._sweep_dir.path), self._settings, os.getpid(), prunable=self._listener is not None,
+            pack_id, tasks, str(self._sweep_dir.path), self._settings, prunable=self._listener is not None,
             project=str(self._project), search_path=search_path(),
         )  # fmt: skip
 
@@ -88,7 +87,7 @@ class Launch:
                 self._display.update()
                 self._stop_on_shared_error()
                 self._compact_now_and_then()
-                time.sleep(pause_s)
+                self._sleep(pause_s)
         except KeyboardInterrupt:
             self._executor.interrupt()
             self._display.say(self._executor.way_on())

@@ -1,5 +1,6 @@
 """The local launcher: packs of runs in worker processes on this machine, by submitit's local executor."""
 
+import dataclasses
 import os
 import signal
 import time
@@ -11,18 +12,17 @@ from pathlib import Path
 import submitit
 
 from launchers.launch import Launch
-from launchers.plan_launcher import Ended, Listener, PlanLauncher
+from launchers.plan_launcher import Device, Ended, Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
-from sweep.plan.packs import Pack, make_tasks
-from sweep.plan.plan import Plan
-from sweep.results.journal import History, JournalReader
+from sweep.plan.packs import Pack, Task
+from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import CRASHED, KILLED
 from sweep.worker.crashes import crash_signal
-from sweep.worker.environment import environment, worker_environment
-from sweep.worker.hardware import cores, visible_gpus
+from sweep.worker.environment import JOB_ID, environment, worker_environment
+from sweep.worker.hardware import check_cuda, cores, visible_gpus
 from sweep.worker.job import work_on
 
 POLL_S = 0.2
@@ -31,13 +31,13 @@ WORKER_TIMEOUT_MIN = 60 * 24 * 365
 
 
 class LocalLauncher(PlanLauncher):
-    """Trains a plan on this machine: one worker per GPU, or per `threads` cores, times `processes_per_run`."""
+    """Has workers on this machine: one per GPU, or per `threads` cores, times `processes_per_run`."""
 
     def check(self, settings: Settings) -> None:
         if not settings.wait:
             raise ConfigError("wait=false: local workers end with their launcher; only hydra/launcher=slurm can detach")
 
-    def device(self, settings: Settings) -> str:
+    def device(self, settings: Settings) -> Device:
         gpus = visible_gpus()
         if settings.device == "cuda" and not gpus:
             raise ConfigError("device=cuda: no NVIDIA GPU is visible; device=cpu or device=auto trains without")
@@ -54,26 +54,20 @@ class LocalLauncher(PlanLauncher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots // settings.processes_per_run)
 
-    def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
+    def launch_tasks(
+        self,
+        tasks: Sequence[Task],
+        settings: Settings,
+        sweep_dir: SweepDir,
+        project: Path,
+        listener: Listener | None = None,
     ) -> Tally:
         if settings.device == "cuda":
-            _check_cuda()
-        tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
+            check_cuda()
         workers = self.workers(settings)
         launch = Launch(tasks, settings, sweep_dir, project, workers, LocalExecutor(workers, settings), listener)
         launch.submit(tasks)
         return launch.follow()
-
-
-def _check_cuda() -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError(
-            f"a GPU is visible, but this build of torch ({torch.__version__}) cannot use it: "
-            f"install a CUDA build, or say device=cpu"
-        )
 
 
 class LocalExecutor:
@@ -134,6 +128,12 @@ class LocalExecutor:
                 process.kill()
 
 
+def work_locally(pack: Pack) -> None:
+    """Does the tasks of `pack` in this worker, which submitit started; exits as `work_on` does."""
+    os.environ[JOB_ID] = os.environ["SUBMITIT_LOCAL_JOB_ID"]
+    work_on(pack)
+
+
 class _Process:
     """The worker of one pack."""
 
@@ -143,7 +143,7 @@ class _Process:
         own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
         executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
         with _worker_environment(Path(pack.project), pack.settings.threads):
-            self._job = executor.submit(work_on, pack)
+            self._job = executor.submit(work_locally, dataclasses.replace(pack, launcher_pid=os.getpid()))
         self.log = Path(self._job.paths.stdout)
 
     @property

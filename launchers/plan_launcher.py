@@ -1,10 +1,10 @@
-"""What every launcher of ours is: it takes a plan, and trains what is left of it."""
+"""What every launcher of ours is: it takes tasks, and brings packs of them onto machines."""
 
 import dataclasses
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
@@ -13,19 +13,18 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from launchers.progress import Tally
-from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
-from sweep.plan.packs import Pack
-from sweep.plan.plan import Plan
+from sweep.plan.packs import Pack, Task
 from sweep.results.events import Event
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import in_words
 
+Device = Literal["cpu", "cuda"]
 Listener = Callable[[Event], None]  # gets every event of the journals
 
 
 class PlanLauncher(Launcher):
-    """A Hydra launcher for plans instead of lists of overrides."""
+    """The base of launchers: one of Hydra's that takes the tasks of a plan instead of lists of overrides."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Nothing is needed of Hydra: plans come with their settings."""
@@ -38,33 +37,25 @@ class PlanLauncher(Launcher):
         """Raises `ConfigError` where this launcher cannot do what `settings` ask."""
 
     @abstractmethod
-    def device(self, settings: Settings) -> str:
-        """cpu or cuda, as workers will train; raises `ConfigError` where that cannot be."""
-
-    def resolve(self, settings: Settings) -> Settings:
-        """`settings` with the device and the engine that `auto` stands for; raises `ConfigError`."""
-        device = self.device(settings)
-        engine = settings.engine
-        if engine == "auto":
-            engine = "array" if device == "cuda" and settings.processes_per_run == 1 else "plain"
-        if engine == "array" and settings.processes_per_run > 1:
-            raise ConfigError(
-                f"engine=array with processes_per_run={settings.processes_per_run}: an array trains in one process; "
-                f"take engine=plain, or processes_per_run=1"
-            )
-        return dataclasses.replace(settings, device=device, engine=engine)  # type: ignore[arg-type]
+    def device(self, settings: Settings) -> Device:
+        """Returns what workers will have; raises `ConfigError` where that cannot be."""
 
     @abstractmethod
     def workers(self, settings: Settings) -> int:
-        """How many runs train at a time, at most."""
+        """Returns how many workers there are at a time, at most."""
 
     @abstractmethod
-    def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
+    def launch_tasks(
+        self,
+        tasks: Sequence[Task],
+        settings: Settings,
+        sweep_dir: SweepDir,
+        project: Path,
+        listener: Listener | None = None,
     ) -> Tally:
-        """Trains what `plan` has left to do; returns how each run ended. Raises KeyboardInterrupt.
+        """Has workers do `tasks`, and returns how each ended. Raises KeyboardInterrupt, and `ConfigError`.
 
-        `settings` are resolved. Workers import the packages that lie in the folder `project`.
+        `settings` name the device and the engine. Workers import the packages that lie in the folder `project`.
 
         With a `listener` workers also record evaluated epochs, and stop the runs that `request_prune` names.
         """

@@ -102,6 +102,11 @@ def cancel(names: Iterable[str]) -> None:
         run("scancel", f"--name={name}")
 
 
+def requeue(task: str) -> None:
+    """Has SLURM end the task with this id and put it back into the queue."""
+    run("scontrol", "requeue", task)
+
+
 def max_array_size() -> int:
     """How many tasks one array may have: SLURM's MaxArraySize caps the index, which counts from 0."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", run("scontrol", "show", "config"), re.MULTILINE)

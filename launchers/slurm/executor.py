@@ -15,6 +15,7 @@ from launchers.plan_launcher import Ended
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
 from launchers.slurm.ledger import Ledger, Submitted
+from launchers.slurm.task import work_on_task
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
 from sweep.results.events import Stopped
@@ -24,7 +25,6 @@ from sweep.terminal import shell_command
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
-from sweep.worker.job import work_on
 
 # States of tasks that are over. What SLURM requeues is in some of them for seconds.
 _OVER = {
@@ -162,7 +162,7 @@ class SlurmExecutor:
         with environment(worker_environment(commands.clean_environment(), project)):
             try:
                 with executor.batch():
-                    jobs = [executor.submit(work_on, pack) for pack in packs]
+                    jobs = [executor.submit(work_on_task, pack) for pack in packs]
             except FailedJobError as error:
                 raise commands.error_of(str(error)) from error
         return [job.job_id for job in jobs]
@@ -179,7 +179,7 @@ class SlurmExecutor:
         if time.monotonic() - self._polled < self._poll_s:
             return
         self._polled = time.monotonic()
-        if self._ask_queue():
+        if self._look_at_queue():
             self._submit_waiting()
             self._note_over()
             self._ended = [self._end_of(self._packs[pack_id]) for pack_id in self._submitted if self._is_over(pack_id)]
@@ -194,19 +194,22 @@ class SlurmExecutor:
             signal = crash_signal(log) or commands.crash_signal(self._submitted[pack.pack_id].task)
         return Ended(pack, CRASHED if signal else cause, log, signal)
 
-    def _ask_queue(self) -> bool:
+    def _look_at_queue(self) -> bool:
+        """Returns whether SLURM said how its tasks are; what appears late of a withdrawn array is cancelled."""
         names = sorted({entry.name for entry in self._submitted.values()} | self._withdrawn)
         try:
             self._states = commands.queue(names) if names else {}
-            late = {
-                name for (name, _), task in self._states.items() if name in self._withdrawn and task.state not in _OVER
-            }
-            commands.cancel(sorted(late))
+            self._cancel_late()
         except (ClusterUnavailable, Refused) as error:
             self._trouble = f"SLURM does not answer: {str(error).splitlines()[-1]}"
             return False
         self._trouble = ""
         return True
+
+    def _cancel_late(self) -> None:
+        states = self._states.items()
+        late = {name for (name, _), task in states if name in self._withdrawn and task.state not in _OVER}
+        commands.cancel(sorted(late))
 
     def _note_over(self) -> None:
         """Since when the task of each pack is over, or gone."""

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from launchers.launch import Launch
-from launchers.plan_launcher import Listener, PlanLauncher
+from launchers.plan_launcher import Device, Listener, PlanLauncher
 from launchers.progress import Tally
 from launchers.slurm import commands
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.executor import Limits, SlurmExecutor
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
-from sweep.plan.packs import make_tasks
-from sweep.plan.plan import Plan
-from sweep.results.journal import History
+from sweep.plan.packs import Task
 from sweep.results.paths import SweepDir
 
 USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
@@ -78,7 +76,7 @@ class SlurmLauncher(PlanLauncher):
                 f"its own; say hydra.launcher.gpus_per_task={processes}"
             )
 
-    def device(self, settings: Settings) -> str:
+    def device(self, settings: Settings) -> Device:
         if settings.device == "cuda" and not self._gpus:
             raise ConfigError("device=cuda: hydra.launcher.gpus_per_task is 0")
         return "cuda" if self._gpus and settings.device != "cpu" else "cpu"
@@ -86,10 +84,14 @@ class SlurmLauncher(PlanLauncher):
     def workers(self, settings: Settings) -> int:
         return settings.workers or self._running or USUAL_TASKS
 
-    def launch_plan(
-        self, plan: Plan, settings: Settings, sweep_dir: SweepDir, project: Path, listener: Listener | None = None
+    def launch_tasks(
+        self,
+        tasks: Sequence[Task],
+        settings: Settings,
+        sweep_dir: SweepDir,
+        project: Path,
+        listener: Listener | None = None,
     ) -> Tally:
-        tasks = make_tasks(plan.to_do(settings.rerun), History(Path(settings.results_dir)).attempts)
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
         launch = Launch(tasks, settings, sweep_dir, project, self.workers(settings), executor, listener)
         by_id = {task.task_id: task for task in tasks}

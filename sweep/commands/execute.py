@@ -13,13 +13,16 @@ from launchers.progress import Tally
 from sweep import PROJECT, data
 from sweep.commands.todays_code import todays_code
 from sweep.config.checks import ConfigError
+from sweep.config.engines import resolved_for
 from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.settings import Settings
 from sweep.config.studies import known_studies, study_table_of
 from sweep.plan.cost import processor_of
+from sweep.plan.packs import make_tasks
 from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
 from sweep.results.compaction import compact_all
+from sweep.results.journal import History
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import STORES, Store, stored
 from sweep.terminal import shell_command
@@ -65,9 +68,12 @@ def next_commands(plan: Plan, results_dir: Path) -> str:
 
 
 def resolved(settings: Settings, launcher: PlanLauncher) -> Settings:
-    """As `PlanLauncher.resolve`; raises `ConfigError` also where the launcher cannot do what `settings` ask."""
+    """Returns `settings` with the device and the engine that `auto` stands for where `launcher` has its workers.
+
+    Raises `ConfigError` where the launcher cannot do what `settings` ask.
+    """
     launcher.check(settings)
-    return launcher.resolve(settings)
+    return resolved_for(launcher.device(settings), settings)
 
 
 def show_and_launch(
@@ -152,10 +158,12 @@ def launch(
     project: Path,
     listener: Listener | None = None,
 ) -> Tally:
-    """Does what `plan` has left to do; for `project` and `listener` see `PlanLauncher.launch_plan`."""
-    for source in {p.source for p in plan.to_do(settings.rerun) if not decodes_batches(p.run)}:
-        data.prepare(source, ResultsDir(Path(settings.results_dir)).cache)
-    return launcher.launch_plan(plan, settings, sweep_dir, project, listener)
+    """Does what `plan` has left to do; for `project` and `listener` see `PlanLauncher.launch_tasks`."""
+    to_do, results_dir = plan.to_do(settings.rerun), Path(settings.results_dir)
+    for source in {planned.source for planned in to_do if not decodes_batches(planned.run)}:
+        data.prepare(source, ResultsDir(results_dir).cache)
+    tasks = make_tasks(to_do, History(results_dir).attempts)
+    return launcher.launch_tasks(tasks, settings, sweep_dir, project, listener)
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Pack:
     tasks: tuple[Task, ...]  # of one kind of work
     sweep_dir: str
     settings: Settings
-    launcher_pid: int  # on this machine, a worker stops when its launcher is gone
+    launcher_pid: int | None = None  # of the launcher on this machine with which its worker ends; None: with none
     time_limit_s: float | None = None  # of its task, on a cluster
     warning_s: float = 0.0  # how long before it SLURM sends SIGUSR2
     prunable: bool = False  # record evaluated epochs in the journal, and look for prune requests

@@ -5,13 +5,14 @@ import datetime
 import os
 import uuid
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -117,16 +118,25 @@ class Store:
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
         """All rows, the best one of each key. A damaged shard is named, set aside in DIR/damaged, and left out."""
+        return self._read_from(shards, columns or self.schema.names)
+
+    def merged(self, keys: Sequence[str], columns: list[str]) -> pa.Table:
+        """Returns the rows of `keys` that lie in files which a compaction has made, as `read` does."""
+        found = self._read_from(merged_shards, [self.key, *columns])
+        return found.filter(pc.is_in(found[self.key], pa.array(keys, pa.string()))).select(columns)
+
+    def _read_from(self, files_of: Callable[[Path], list[Path]], columns: list[str]) -> pa.Table:
+        """Reads the files that `files_of` finds in the current generation, whatever compactions do meanwhile."""
         key = [name for name in (self.key, *RANK_COLUMNS) if name in self.schema.names]
-        wanted = list(dict.fromkeys([*(columns or self.schema.names), *key]))
+        wanted = list(dict.fromkeys([*columns, *key]))
         for _ in range(READ_ATTEMPTS):
             generation = self.path.resolve()
             try:
-                table = self.read_files(shards(generation), wanted)
+                table = self.read_files(files_of(generation), wanted)
             except FileNotFoundError:
                 continue
             if self.path.resolve() == generation:  # else a compaction was removing files while we read
-                return best_rows(table, self.key).select(columns or self.schema.names)
+                return best_rows(table, self.key).select(list(dict.fromkeys(columns)))
         raise OSError(f"{self.path} changed under {READ_ATTEMPTS} attempts to read it")
 
     def undeclared(self, files: Iterable[Path]) -> list[Column]:
@@ -202,6 +212,11 @@ STORES: dict[Kind, Callable[[Path], Store]] = {kind: partial(Store, table=table)
 
 def shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("[!.]*.parquet"))
+
+
+def merged_shards(folder: Path) -> list[Path]:
+    """Returns the files in `folder` that a compaction has made: each has the rows of many keys."""
+    return sorted(folder.glob("part-*.parquet"))
 
 
 # What decides between rows of one key.

@@ -56,8 +56,7 @@ class Problem:
 
 def search(problem: Problem, launcher: PlanLauncher) -> None:
     """Trains trials until there are `n_trials`, those of earlier commands included. Exits with 1 where runs failed."""
-    launcher.check(problem.settings)
-    problem = dataclasses.replace(problem, settings=launcher.resolve(problem.settings))
+    problem = dataclasses.replace(problem, settings=execute.resolved(problem.settings, launcher))
     options, settings = problem.options, problem.settings
     if not settings.wait:
         raise ConfigError("wait=false: a search needs the results of a batch to ask for the next one; say wait=true")

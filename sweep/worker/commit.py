@@ -2,13 +2,14 @@
 
 import datetime
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance, rows
 from sweep.results.events import Started
-from sweep.worker import node as slurm_node
+from sweep.worker.environment import JOB_ID
 from sweep.worker.kinds import KINDS_OF_WORK
 from sweep.worker.work import Result
 
@@ -16,20 +17,42 @@ WORKER = ("host", "cpu_capability", "torch_version", "qsweep_version")  # column
 
 
 def job_id() -> str:
-    """Of the scheduler, empty where there is none."""
-    return slurm_node.job_id() or os.environ.get("SUBMITIT_LOCAL_JOB_ID", "")
+    """Returns the id of the scheduler's job that this worker is; empty in a process that is no worker."""
+    return os.environ.get(JOB_ID, "")
 
 
-def committed_status(task: Task, results_dir: Path) -> str | None:
-    """Of a task that a worker finished just before it was killed: finished or diverged."""
-    store = rows.STORES[task.work.kind](results_dir)
-    shard = store.shard(task.task_id)
-    table = store.read_shard(shard) if shard.exists() else None
-    if not table:
-        return None
-    row = table.to_pylist()[0]
-    done = row["status"] in rows.FINAL and row["code"] == task.code
-    return row["status"] if done else None
+class CommittedRows:
+    """The rows that other workers have left of `tasks`, of one kind of work: also one that was killed just after."""
+
+    def __init__(self, tasks: Sequence[Task], results_dir: Path) -> None:
+        self._store = rows.STORES[tasks[0].work.kind](results_dir)
+        self._ids = [task.task_id for task in tasks]
+        self._merged: dict[str, tuple[str, str]] = {}  # status and code, by task id
+        self._generation: Path | None = None  # of which that is
+
+    def status_of(self, task: Task) -> str | None:
+        """Returns finished or diverged, where `task` has such a row of its own code; otherwise None."""
+        in_shard = self._in_shard(task)
+        self._read_merged()  # afterwards: a shard goes only when what it was merged into is there
+        found = (in_shard, self._merged.get(task.task_id))
+        return next((each[0] for each in found if each and each[0] in rows.FINAL and each[1] == task.code), None)
+
+    def _in_shard(self, task: Task) -> tuple[str, str] | None:
+        shard = self._store.shard(task.task_id)
+        try:
+            table = self._store.read_shard(shard) if shard.exists() else None
+        except FileNotFoundError:
+            return None
+        return (table["status"][0].as_py(), table["code"][0].as_py()) if table else None
+
+    def _read_merged(self) -> None:
+        """Reads again what compactions have merged, where there was another one."""
+        generation = self._store.path.resolve()
+        if generation != self._generation:
+            key = self._store.key
+            found = self._store.merged(self._ids, [key, "status", "code"]).to_pylist()
+            self._merged = {row[key]: (row["status"], row["code"]) for row in found}
+            self._generation = generation
 
 
 def commit(task: Task, pack: Pack, result: Result, started_at: datetime.datetime) -> None:

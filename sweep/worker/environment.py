@@ -22,6 +22,9 @@ FAULT_HANDLER = {"PYTHONFAULTHANDLER": "1"}
 # or a file random.py, would be taken for the real one.
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 
+# The id of the scheduler's job that a worker is: its launcher sets it in the worker. Missing in other processes.
+JOB_ID = "QSWEEP_JOB_ID"
+
 
 def worker_environment(inherited: Mapping[str, str], project: Path) -> dict[str, str]:
     """The environment of a worker that imports the packages in the folder `project`, and `inherited`.

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 
+from sweep.config.checks import ConfigError
+
 
 def visible_gpus() -> list[int]:
     """Indices of the NVIDIA GPUs that this process may use; none where the driver does not answer."""
@@ -17,6 +19,17 @@ def visible_gpus() -> list[int]:
     except (OSError, subprocess.TimeoutExpired):
         return []
     return list(range(sum(line.startswith("GPU ") for line in listed.stdout.splitlines())))
+
+
+def check_cuda() -> None:
+    """Raises `ConfigError` where this build of torch cannot use the GPUs that are visible."""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError(
+            f"a GPU is visible, but this build of torch ({torch.__version__}) cannot use it: "
+            f"install a CUDA build, or say device=cpu"
+        )
 
 
 def cores() -> int:

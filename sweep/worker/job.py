@@ -5,18 +5,16 @@ import datetime
 import gc
 import signal
 import sys
-import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance
 from sweep.results.events import END_OF, End, Failed, Pruned, Started, Stopped
 from sweep.results.journal import JournalReader, record
-from sweep.worker import node as slurm_node
-from sweep.worker.commit import commit, commit_failure, committed_status, job_id
+from sweep.worker.commit import CommittedRows, commit, commit_failure, job_id
 from sweep.worker.environment import extend_search_path
 from sweep.worker.imported_code import with_own_code
 from sweep.worker.kinds import KINDS_OF_WORK
@@ -26,21 +24,21 @@ from sweep.worker.work import Outcome, Stop
 FAILED_EXIT = 1
 
 
-def work_on(pack: Pack) -> None:
+def work_on(pack: Pack, when_warned: Callable[[], None] = lambda: None) -> None:
     """Does the tasks of `pack`; one that raises ends in a failed row, and does not end the pack.
 
-    May be started again from the beginning at any time: tasks that ended are passed over, those that were
-    interrupted go on from their checkpoints. Exits with 1 where a task failed.
+    It may be started again from the beginning at any time: tasks that ended are passed over, those that were
+    interrupted go on from their checkpoints. `when_warned` is called at the end of work that the scheduler's warning
+    (SIGUSR2) cut short. Exits with 1 where a task failed.
     """
     import torch
 
-    started = time.monotonic()
     extend_search_path(pack.search_path)
     torch.set_num_threads(pack.settings.threads)
     worker = _PackInWork(pack)
     worker.work()
     if worker.stop.signal == signal.SIGUSR2 and not worker.is_done:
-        slurm_node.requeue(pack, worker.journal, running_s=time.monotonic() - started)
+        when_warned()
     if worker.has_failed:
         sys.exit(FAILED_EXIT)
 
@@ -55,7 +53,8 @@ class _PackInWork:
         before = JournalReader(self.journal).new_events()
         self._ended = {event.task_id: event for event in before if isinstance(event, End)}
         self._starts = Counter(event.task_id for event in before if isinstance(event, Started))
-        self.stop = StopRequest(None if slurm_node.in_job() else pack.launcher_pid)
+        self._committed = CommittedRows(self._tasks, Path(pack.settings.results_dir))
+        self.stop = StopRequest(pack.launcher_pid)
 
     @property
     def is_done(self) -> bool:
@@ -72,13 +71,13 @@ class _PackInWork:
         for tasks in KINDS_OF_WORK[left[0].work.kind].together(left, self.pack.settings):
             if self.stop():
                 return
-            self._work_on(self._without_rows(tasks))
+            self._work_on(self._end_with_rows(tasks))
 
-    def _without_rows(self, tasks: Sequence[Task]) -> list[Task]:
-        """Those whose rows were not written by a worker that was killed before it could say so."""
+    def _end_with_rows(self, tasks: Sequence[Task]) -> list[Task]:
+        """Ends tasks whose rows a worker wrote that was killed before it could say so; returns the others."""
         left = []
         for task in tasks:
-            status = committed_status(task, Path(self.pack.settings.results_dir))
+            status = self._committed.status_of(task)
             if status is None:
                 left.append(task)
             else:
@@ -102,7 +101,7 @@ class _PackInWork:
         except Exception as error:
             trace, last_line = traceback.format_exc(), traceback.format_exception_only(error)[-1].strip()
         print(trace, flush=True)
-        left = self._without_rows(list(opened.values()))
+        left = self._end_with_rows(list(opened.values()))
         if len(left) == 1:
             commit_failure(left[0], self.pack, trace, started_at)
             self._end(Failed(left[0].task_id, last_line))

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from launchers import launch
 from launchers.launch import Launch
 from launchers.plan_launcher import Ended
 from launchers.progress import Tally
@@ -74,9 +73,15 @@ class Pretence:
         self.stopped = True
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "POLL_S", 0.0)
+class Patience:
+    """Waits for nothing, and not for ever: a launch that looks again and again at what never ends fails."""
+
+    def __init__(self, looks: int = 100) -> None:
+        self._left = looks
+
+    def __call__(self, seconds: float) -> None:
+        self._left -= 1
+        assert self._left, "the launch still waits, and no worker is left that could end"
 
 
 def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) -> tuple[Tally, Pretence]:
@@ -84,7 +89,7 @@ def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) ->
     executor = Pretence(sweep_dir, script, settings.get("engine") == "array")
     given = tasks([1.0] * runs)
     asked = Settings(results_dir=str(tmp_path), **settings)
-    one = Launch(given, asked, sweep_dir, Path("/project"), 1, executor)  # type: ignore[arg-type]
+    one = Launch(given, asked, sweep_dir, Path("/project"), 1, executor, sleep=Patience())  # type: ignore[arg-type]
     one.submit(given)
     return one.follow(), executor
 

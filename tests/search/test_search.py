@@ -159,14 +159,14 @@ def test_grid_rows_are_not_trained_again_and_seed_a_search(tmp_path: Path) -> No
 def test_workers_of_every_batch_import_one_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though the code is edited between the batches: here its copies would be of nothing."""
     projects = []
-    launch_plan = LocalLauncher.launch_plan
+    launch_tasks = LocalLauncher.launch_tasks
 
-    def recorded(launcher: LocalLauncher, plan: Any, settings: Any, sweep_dir: Any, project: Path, *more: Any) -> Any:
+    def recorded(launcher: LocalLauncher, tasks: Any, settings: Any, sweep_dir: Any, project: Path, *more: Any) -> Any:
         projects.append(project)
         monkeypatch.setattr(snapshot, "PACKAGES", ())
-        return launch_plan(launcher, plan, settings, sweep_dir, project, *more)
+        return launch_tasks(launcher, tasks, settings, sweep_dir, project, *more)
 
-    monkeypatch.setattr(LocalLauncher, "launch_plan", recorded)
+    monkeypatch.setattr(LocalLauncher, "launch_tasks", recorded)
     arguments = (*SEARCH, *SPACE, "n_trials=4", "epochs=1", "snapshot=true", f"results_dir={tmp_path}")
     run_inline(run_command, monkeypatch, *arguments)
     assert len(projects) > 1

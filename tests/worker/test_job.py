@@ -11,12 +11,13 @@ import pytest
 
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
+from sweep.results.compaction import compact
 from sweep.results.events import Event, Finished
 from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import job
-from sweep.worker.commit import commit_failure
+from sweep.worker.commit import CommittedRows, commit_failure
 from sweep.worker.job import work_on
 from sweep.worker.train import Training
 from tests.conftest import DIGITS, tiny_run
@@ -97,6 +98,59 @@ def test_a_kill_between_a_row_and_its_line_in_the_journal(seeds: int, engine: st
     assert [seed for event, seed in found if event == "started"] == list(range(seeds))
     assert sorted(seed for event, seed in found if event == "finished") == list(range(seeds))
     assert statuses(tmp_path) == ["finished"] * seeds
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_merge_between_a_kill_and_the_restart(engine: str, tmp_path: Path) -> None:
+    """The launcher goes on merging while its worker is gone: the row is no shard of its own any more."""
+    work_on(pack_of(2, tmp_path, engine))
+    journal = SweepDir(tmp_path).journal("pack")
+    *kept, _ = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(kept))
+    compact(rows_store(tmp_path))
+    pack = pack_of(3, tmp_path, engine)
+    assert not rows_store(tmp_path).shard(pack.tasks[1].task_id).exists()
+    work_on(pack)
+    found = events(pack)
+    assert [seed for event, seed in found if event == "started"] == [0, 1, 2]
+    assert sorted(seed for event, seed in found if event == "finished") == [0, 1, 2]
+
+
+def test_rows_that_are_merged_while_a_worker_looks(tmp_path: Path) -> None:
+    """Seen as shards, merged, and beside later ones; not those of other code, nor failed ones."""
+    pack = pack_of(4, tmp_path)
+    tasks, store = pack.tasks, rows_store(tmp_path)
+    rows = CommittedRows(tasks, tmp_path)
+    assert [rows.status_of(task) for task in tasks] == [None] * 4
+    store.write(tasks[0].task_id, [{"run_id": tasks[0].run_id, "status": "finished", "code": ""}])
+    store.write(tasks[1].task_id, [{"run_id": tasks[1].run_id, "status": "diverged", "code": ""}])
+    store.write(tasks[2].task_id, [{"run_id": tasks[2].run_id, "status": "finished", "code": "other"}])
+    store.write(tasks[3].task_id, [{"run_id": tasks[3].run_id, "status": "failed", "code": ""}])
+    expected = ["finished", "diverged", None, None]
+    assert [rows.status_of(task) for task in tasks] == expected
+    compact(store)
+    assert [rows.status_of(task) for task in tasks] == expected
+    store.write(tasks[2].task_id, [{"run_id": tasks[2].run_id, "status": "finished", "code": ""}])
+    assert [rows.status_of(task) for task in tasks] == ["finished", "diverged", "finished", None]
+
+
+@pytest.mark.parametrize(
+    ("number", "done", "called"), [("SIGUSR2", False, 1), ("SIGTERM", False, 0), ("SIGUSR2", True, 0)]
+)
+def test_a_warning_is_passed_on_where_work_is_left(number: str, done: bool, called: int, tmp_path: Path) -> None:
+    """As the scheduler sends it, while the worker does its first run; a stop for good is no warning."""
+    pack, calls = pack_of(1 if done else 2, tmp_path), []
+
+    def with_signal(*arguments: Any) -> Any:
+        yield from good(*arguments)
+        signal.raise_signal(getattr(signal, name))
+
+    good = Training.work_on
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "work_on", with_signal)
+        work_on(pack, when_warned=lambda: calls.append(1))
+    assert len(calls) == called
+    assert [event for event, _ in events(pack)] == ["started", "finished"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
