@@ -143,7 +143,7 @@ def test_a_warning_is_passed_on_where_work_is_left(number: str, done: bool, call
 
     def with_signal(*arguments: Any) -> Any:
         yield from good(*arguments)
-        signal.raise_signal(getattr(signal, name))
+        signal.raise_signal(getattr(signal, number))
 
     good = Training.work_on
     with pytest.MonkeyPatch.context() as patch:
