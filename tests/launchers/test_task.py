@@ -16,7 +16,7 @@ from sweep.plan.packs import Pack
 from sweep.results.events import Requeued
 from sweep.results.journal import JournalReader
 from sweep.worker.commit import job_id
-from tests.plan.test_packs import tasks
+from tests.plan.tasks import tasks
 
 ARRAY = {"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "3"}
 
