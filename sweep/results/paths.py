@@ -44,6 +44,11 @@ class ResultsDir:
         return self.path / "cache"
 
     @property
+    def claims(self) -> Path:
+        """The folder of who does which task now."""
+        return self.path / "claims"
+
+    @property
     def accepted_code(self) -> Path:
         """Older code that a user accepted as equal to a later one."""
         return self.path / "accepted_code.jsonl"
