@@ -76,7 +76,10 @@ class Ended:
 
 
 class PackExecutor(Protocol):
-    """Where packs run."""
+    """The place where packs run: processes on this machine, or the queue of a cluster.
+
+    Commands are `submit`, `advance`, `finish`, `interrupt` and `stop`; the others only tell.
+    """
 
     def submit(self, packs: Sequence[Pack]) -> None:
         """Takes packs; they may wait here until there is room."""
@@ -85,19 +88,19 @@ class PackExecutor(Protocol):
         """Looks at the workers, and starts packs that wait where there is room. Called several times a second."""
 
     def ended(self) -> list[Ended]:
-        """Packs whose workers the last `advance` found to have ended since the one before."""
+        """Returns the packs whose workers the last `advance` found to have ended since the one before."""
 
     def finish(self, pack: Pack) -> None:
         """Told when nothing of a pack is left to wait for."""
 
     def summary(self) -> str:
-        """What the workers are doing, in a few words; empty where there is nothing to add."""
+        """Says what the workers are doing, in a few words; empty where there is nothing to add."""
 
     def interrupt(self) -> None:
         """Does what Ctrl-C should."""
 
     def way_on(self) -> str:
-        """What becomes of the packs after `interrupt`, and how the user goes on."""
+        """Says what becomes of the packs after `interrupt`, and how the user goes on."""
 
     def stop(self) -> None:
         """Ends all workers; they save their checkpoints."""

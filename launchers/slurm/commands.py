@@ -37,7 +37,7 @@ class Refused(Exception):
 
 
 def error_of(message: str) -> Exception:
-    """What an error message of a SLURM command means."""
+    """Returns the error that a `message` of a SLURM command means, to be raised."""
     for pattern, kind in ((_UNAVAILABLE, ClusterUnavailable), (_LIMIT, SubmitLimit)):
         if pattern.search(message):
             return kind(message.strip())
@@ -45,7 +45,10 @@ def error_of(message: str) -> Exception:
 
 
 def clean_environment() -> dict[str, str]:
-    """Without the SLURM_ and SBATCH_ variables of a job that we may be in: SLURM's commands would obey them."""
+    """Returns the environment without the SLURM_ and SBATCH_ variables of a job that we may be in.
+
+    SLURM's commands would obey them.
+    """
     settings = ("SLURM_", "SBATCH_")
     return {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == "SLURM_CONF"}
 
@@ -66,7 +69,7 @@ def _done(*command: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
 
 
 def silence() -> str:
-    """Why no controller answers, in one line; empty where one does."""
+    """Says why no controller answers, in one line; empty where one does."""
     try:
         done = _done("scontrol", "ping", timeout_s=PING_TIMEOUT_S)
     except (ClusterUnavailable, OSError) as error:
@@ -108,13 +111,13 @@ def requeue(task: str) -> None:
 
 
 def max_array_size() -> int:
-    """How many tasks one array may have: SLURM's MaxArraySize caps the index, which counts from 0."""
+    """Returns how many tasks one array may have: SLURM's MaxArraySize caps the index, which counts from 0."""
     found = re.search(r"^MaxArraySize\s*=\s*(\d+)", run("scontrol", "show", "config"), re.MULTILINE)
     return int(found.group(1)) if found else 1001
 
 
 def max_submit(account: str | None) -> int | None:
-    """The user's MaxSubmitJobs, where there is accounting and it is set."""
+    """Returns the user's MaxSubmitJobs, where there is accounting and it is set."""
     user = os.environ.get("USER") or str(os.getuid())
     where = [f"user={user}", *([f"account={account}"] if account else [])]
     try:
@@ -126,7 +129,7 @@ def max_submit(account: str | None) -> int | None:
 
 
 def was_out_of_memory(task: str) -> bool:
-    """Whether accounting says so; only the row of a step does, the job's says FAILED."""
+    """Tells if accounting says so of `task`; only the row of a step does, the job's says FAILED."""
     try:
         listed = run("sacct", "--duplicates", "--noheader", "--parsable2", f"--jobs={task}", "--format=State")
     except (Refused, ClusterUnavailable, FileNotFoundError):

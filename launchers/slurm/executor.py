@@ -48,7 +48,7 @@ PackMaker = Callable[[str, tuple[Task, ...]], Pack]  # of a pack's id and its ta
 
 @dataclasses.dataclass
 class Limits:
-    """What the queue takes."""
+    """The limits of the queue, in tasks, and of one task in minutes and seconds."""
 
     array_size: int  # tasks in one array
     max_tasks: int  # of one sweep in the queue at a time

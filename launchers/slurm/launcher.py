@@ -125,5 +125,5 @@ class SlurmLauncher(PlanLauncher):
 
 
 def found_sbatch() -> str | None:
-    """Its path, where this may be a machine to submit from: it has sbatch, and is not itself in a job."""
+    """Returns the path of sbatch where this may be a machine to submit from; None without it, and inside a job."""
     return None if "SLURM_JOB_ID" in os.environ else shutil.which("sbatch")

@@ -94,12 +94,12 @@ class Ledger:
         append_event(self._path, Over(pack_id))
 
     def names(self) -> list[str]:
-        """Of every array that may be in the queue."""
+        """Returns the job name of every array that may be in the queue."""
         live, unsure = self.open()
         return list(dict.fromkeys([*(pack.name for pack in live), *unsure]))
 
     def open(self) -> tuple[list[Submitted], list[str]]:
-        """Packs that are confirmed and have not ended, and names that were announced and never confirmed."""
+        """Returns the packs that are confirmed and not over, and the names that were announced and never confirmed."""
         announced: dict[str, list[ListedPack]] = {}
         live: dict[str, Submitted] = {}
         for event in EventReader(self._path, EVENTS).new_events():

@@ -52,11 +52,11 @@ class Code:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of what `modules` compute."""
+        """The sha256 of what `modules` compute."""
         return self.sources.fingerprint(self.modules)
 
     def made(self, fingerprint: str) -> bool:
-        """Whether a row with this fingerprint is of this code, or of one that a user accepted as equal to it."""
+        """Tells if a row with this fingerprint is of this code, or of one that a user accepted as equal to it."""
         return fingerprint == self.fingerprint or (fingerprint, self.fingerprint) in self.accepted
 
 
@@ -77,7 +77,7 @@ class TodaysCode:
         self._known: dict[tuple[object, ...], Code] = {}
 
     def of(self, run: RunConfig, source: DataSource, engine: str, options: Options | None = None) -> Code:
-        """Of work on `run`, which `engine` trains, on images that the loader of `source` reads, with these options."""
+        """Returns the code of work with `options` on `run`, which `engine` trains on images that `source` loads."""
         own = frozenset(part.code for part in options.parts) if options else frozenset()
         key = (engine, source.loader, run.initial_weights == RANDOM, run.teacher, own, *_NAMES(run))
         if key not in self._known:

@@ -16,10 +16,10 @@ from sweep.plan.operations import macs_per_image
 
 @dataclass(frozen=True)
 class Speed:
-    """Of one worker: multiply-accumulates per second, and seconds per training step that do not depend on size."""
+    """The speed of one worker: multiply-accumulates per second, and what each training step takes besides."""
 
     macs_per_s: float
-    step_s: float
+    step_s: float  # whatever the size of the network
 
 
 # Rough figures, used only until a row of the same device and engine is stored. CPU: NiN (8 x 2) at batch 128 and a
@@ -35,17 +35,17 @@ BACKWARD = 2.0  # multiply-accumulates of the backward pass per one of the forwa
 
 
 def processor_of(device: str, engine: str | None) -> str:
-    """What decides a run's speed, of a worker or of a row: cpu or cuda, and whether runs train in arrays."""
+    """Returns what decides the speed of a worker, or of a row: cpu or cuda, and whether runs train in arrays."""
     return ("cpu" if device == "cpu" else "cuda") + (" array" if engine == "array" else "")
 
 
 def processor_for(run: RunConfig, processor: str) -> str:
-    """What `processor` is for `run`: workers that train arrays train a run that cannot join one by itself."""
+    """Returns what `processor` is for `run`: workers that train arrays train a run that cannot join one by itself."""
     return processor if can_join_array(run) else processor.removesuffix(" array")
 
 
 def engine_on(processor: str) -> str:
-    """The engine that trains there."""
+    """Returns the engine that trains there."""
     return "array" if processor.endswith(" array") else "plain"
 
 

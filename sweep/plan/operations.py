@@ -26,7 +26,7 @@ SHIPPED = PROJECT / "sweep" / "models" / "operations.csv"
 
 
 class Shape(NamedTuple):
-    """What the operations of a network follow from: its hyperparameters, and what goes in and comes out."""
+    """All that the operations of a network follow from: its hyperparameters, and what goes in and comes out."""
 
     model: str
     sizes: tuple[tuple[str, Any], ...]  # names and values of the hyperparameters that it reads

@@ -68,7 +68,7 @@ class Pack:
 
 
 def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list[Task]:
-    """`attempts`: how often each task id was started before."""
+    """Returns the tasks of `to_do`; `attempts` tells how often each task id was started before."""
     return [
         Task(
             p.run, p.run_id, p.source, attempts.get(p.task_id, 0) + 1, p.state == "stale", p.expected_s,
@@ -81,7 +81,7 @@ def make_tasks(to_do: Sequence[PlannedRun], attempts: Mapping[str, int]) -> list
 def split_into_packs(
     tasks: Sequence[Task], workers: int, pack_minutes: float, limit: Callable[[Task], int] | None = None
 ) -> list[tuple[Task, ...]]:
-    """Tasks that together take about `pack_minutes`, less where workers would wait; longest first.
+    """Divides `tasks` into those that together take about `pack_minutes`, less where workers would wait; longest first.
 
     With a `limit` a pack is one array: tasks of one architecture, at most as many as `limit` says of its first.
     Tasks that cannot join an array get packs of their own.
@@ -112,12 +112,12 @@ def _filled(tasks: Sequence[Task], limit_s: float, at_most: int, at_least: int) 
 
 
 def engine_of(task: Task, settings: Settings) -> str:
-    """The engine that trains `task`: the plain one where it cannot join an array."""
+    """Returns the engine that trains `task`: the plain one where it cannot join an array."""
     return engine_for(task.run, settings.engine)
 
 
 def array_groups(tasks: Sequence[Task]) -> tuple[list[list[Task]], list[Task]]:
-    """Tasks that can train in one array, group by group, and those that cannot join one."""
+    """Returns the tasks that can train in one array, group by group, and those that cannot join one."""
     groups: dict[tuple[Any, ...], list[Task]] = {}
     others = []
     for task in tasks:

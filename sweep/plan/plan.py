@@ -59,7 +59,7 @@ class Plan:
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
     def to_do(self, rerun: str) -> list[PlannedRun]:
-        """What has to be done: new and failed runs, with `rerun="stale"` stale ones too."""
+        """Returns what has to be done: new and failed runs, with `rerun="stale"` stale ones too."""
         wanted = {"new", "failed"} | ({"stale"} if rerun == "stale" else set())
         return [planned for planned in self.runs if planned.state in wanted]
 
@@ -194,7 +194,7 @@ def plan_work(
 
 
 def is_like(row: Mapping[str, Any], processor: str) -> bool:
-    """Whether the time that stored work took says what such work will take on `processor`."""
+    """Tells if the time that stored work took says what such work will take on `processor`."""
     return row["status"] == "finished" and processor_of(row["device"], None) == processor
 
 
@@ -209,7 +209,7 @@ def _trained_state(
 
 
 def state_of(row: Mapping[str, Any] | None, code: Code) -> State:
-    """What the stored row of a task says of it, for its `code` today."""
+    """Returns what the stored row of a task says of it, for its `code` today."""
     if row is None:
         return "new"
     if row["status"] == "failed":

@@ -20,7 +20,7 @@ TextOf = Callable[[str], str | None]  # the source of a module by its full name;
 
 @dataclass(frozen=True)
 class Source:
-    """What the text of one module amounts to."""
+    """All that the text of one module amounts to."""
 
     digest: str  # of what it computes
     imports: tuple[str, ...]  # full names, of modules or of what is in them
@@ -33,7 +33,7 @@ class Sources:
         self._text_of = cache(text_of)
 
     def closure(self, entries: Collection[str], outside: tuple[str, ...] = ()) -> frozenset[str]:
-        """`entries` and every module that one of them imports, anywhere in it, with the packages around them.
+        """Returns `entries` and every module that one of them imports, anywhere in it, with the packages around them.
 
         Looked into are the distributions that the entries are of, such as this one, and no library. Modules of the
         packages `outside` are left out, with what only they import, but for `entries` themselves. Raises
@@ -51,7 +51,7 @@ class Sources:
         return frozenset(found)
 
     def fingerprint(self, modules: Iterable[str]) -> str:
-        """sha256 over what `modules` compute. Comments, docstrings, annotations and layout do not change it."""
+        """Returns sha256 over what `modules` compute. Comments, docstrings, annotations and layout do not change it."""
         lines = (f"{module} {self._source(module).digest}" for module in sorted(modules))
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -72,7 +72,7 @@ class Sources:
 
 
 def installed_text(module: str) -> str | None:
-    """As this process would import `module` now, if it is in this package or in one that a user brought."""
+    """Returns `module` as this process would import it now, if it is in this package or in one that a user brought."""
     folder = _folder(module.partition(".")[0])
     if folder is None:
         return None

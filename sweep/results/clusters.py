@@ -41,7 +41,7 @@ class Cluster:
 
 
 def normalize(trace: str) -> tuple[str, ...]:
-    """What two traces of one fault have in common: the frames by file and function, and the message."""
+    """Returns what two traces of one fault have in common: the frames by file and function, and the message."""
     lines = trace.strip().splitlines() or [""]
     message = lines[-1] if _FRAME.search(trace) else lines[0]
     for pattern, replacement in _VARIABLE:
@@ -51,7 +51,7 @@ def normalize(trace: str) -> tuple[str, ...]:
 
 
 def clusters(runs: pd.DataFrame) -> list[Cluster]:
-    """The failed among `runs` (with the columns of a plan, `status` and `error`), the largest cluster first."""
+    """Returns clusters of the failed `runs`, the largest first; `runs` have a plan's columns, `status` and `error`."""
     failed = runs[runs["status"] == "failed"]
     keys = failed["error"].fillna("").map(normalize)
     found = [_cluster(failed[keys == key], runs) for key in keys.unique()]
@@ -65,7 +65,7 @@ def _cluster(members: pd.DataFrame, runs: pd.DataFrame) -> Cluster:
 
 
 def shared_values(members: pd.DataFrame, runs: pd.DataFrame) -> Shared:
-    """What `members`, some of `runs`, have in common."""
+    """Returns the values that `members`, some of `runs`, have in common and not all others have."""
     texts = runs[list(RUN_FIELDS)].astype(str)
     own = texts.loc[members.index]
     shared = {name: own[name].iloc[0] for name in RUN_FIELDS if own[name].nunique() == 1 < texts[name].nunique()}

@@ -104,7 +104,7 @@ class Finished(End):
 
 @dataclass(frozen=True)
 class Diverged(End):
-    """As `Finished`, of a run whose loss became NaN or infinite."""
+    """The row of a run was written whose loss became NaN or infinite; `seconds` as of `Finished`."""
 
     label = "diverged"
 

@@ -6,12 +6,12 @@ KINDS = ("gpu", "cpu")
 
 
 def device_kind(devices: "pd.Series[str]") -> "pd.Series[str]":
-    """gpu or cpu, of the column `device`; null where a run has no row."""
+    """Returns gpu or cpu for each of the column `device`; null where a run has no row."""
     return devices.map(lambda device: "cpu" if device == "cpu" else "gpu", na_action="ignore")
 
 
 def hours(runs: pd.DataFrame) -> "pd.Series[float]":
-    """Of every run. GPU-hours where it ran on a GPU, else CPU-hours: those of each thread of its worker.
+    """Returns the hours of each of `runs`: of its GPU, or without one of its CPU, times the threads of its worker.
 
     A row of an array holds its share of the array's time, so that sums are right. A failed run's time is unknown: 0.
     """

@@ -34,7 +34,7 @@ def events_of(journals: Iterable[Path]) -> list[Event]:
 
 
 class History:
-    """What all sweeps of a results directory have tried before.
+    """All that the sweeps of a results directory have tried before.
 
     `attempts` counts by task id how often a task was started; `deaths` counts by task id and cause how often its worker
     died since the task last failed.

@@ -22,11 +22,11 @@ class ResultsDir:
         return self.path / f".{table}.lock"
 
     def damaged(self, table: str, shard: str) -> Path:
-        """Where a shard goes that cannot be read."""
+        """The place for a shard that cannot be read."""
         return self.path / "damaged" / f"{table}-{shard}"
 
     def checkpoint(self, run_id: str) -> Path:
-        """Of an unfinished run."""
+        """The checkpoint of an unfinished run."""
         return self.path / "checkpoints" / f"{run_id}.pt"
 
     def weights(self, run_id: str) -> Path:
@@ -35,7 +35,7 @@ class ResultsDir:
 
     @property
     def weights_folder(self) -> Path:
-        """Of all runs."""
+        """The folder of the weights of all runs."""
         return self.path / "weights"
 
     @property
@@ -57,11 +57,11 @@ class ResultsDir:
         return SweepDir(self.path / "sweeps" / sweep_id)
 
     def sweeps(self) -> list["SweepDir"]:
-        """Those that have a plan, by id."""
+        """Returns the sweeps that have a plan, by id."""
         return [SweepDir(plan.parent) for plan in sorted(self.path.glob("sweeps/*/plan.parquet"))]
 
     def journals(self) -> list[Path]:
-        """Of all packs of all sweeps."""
+        """Returns the journals of all packs of all sweeps."""
         return sorted(self.path.glob("sweeps/*/journal/*.jsonl"))
 
 
@@ -87,7 +87,7 @@ class SweepDir:
         return self.path / "journal" / f"{pack_id}.jsonl"
 
     def journals(self) -> list[Path]:
-        """Of all packs."""
+        """Returns the journals of all packs."""
         return sorted(self.path.glob("journal/*.jsonl"))
 
     @property
@@ -107,12 +107,12 @@ class SweepDir:
 
     @property
     def submissions(self) -> Path:
-        """Which packs were handed to SLURM."""
+        """The ledger of packs that were handed to SLURM."""
         return self.path / "submissions.jsonl"
 
     @property
     def trials(self) -> Path:
-        """What an adaptive search asked for."""
+        """The trials that an adaptive search asked for."""
         return self.path / "trials.jsonl"
 
     def prune_request(self, run_id: str) -> Path:

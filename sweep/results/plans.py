@@ -10,7 +10,7 @@ from sweep.results.schema import with_later_columns
 
 
 def read_plan(path: Path) -> pa.Table:
-    """What `Plan.write` wrote, by this version or an earlier one."""
+    """Returns the plan at `path` as `Plan.write` of this version would have written it, one row per task."""
     table = with_later_columns(pq.read_table(path), RUN_FIELDS)
     if "task_id" not in table.column_names:
         table = table.append_column("task_id", table["run_id"])
@@ -18,5 +18,5 @@ def read_plan(path: Path) -> pa.Table:
 
 
 def study_of(path: Path) -> str:
-    """Of the plan at `path`."""
+    """Returns the name of the study of the plan at `path`."""
     return str(pq.read_schema(path).metadata[b"study"], "utf-8")

@@ -16,7 +16,7 @@ _GIT_STATE = "git_state.json"  # of a copy of a checkout
 
 @cache
 def versions() -> dict[str, Any]:
-    """The provenance columns of a row that are the same for all work of a process."""
+    """Returns the provenance columns of a row that are the same for all work of a process."""
     import torch
 
     commit, dirty = git_state(sweep.PROJECT)
@@ -32,7 +32,7 @@ def versions() -> dict[str, Any]:
 
 
 def cpu_capability() -> str:
-    """The vector instructions that torch takes on this CPU, such as AVX2, and to which oneDNN is held, if it is."""
+    """Returns the vector instructions that torch takes on this CPU, as AVX2, and to which oneDNN is held, if it is."""
     import torch
 
     capability: str = torch.backends.cpu.get_cpu_capability()
@@ -42,7 +42,7 @@ def cpu_capability() -> str:
 
 @cache
 def cpu_model() -> str:
-    """As the system names it."""
+    """Returns the CPU's name, as the system has it."""
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text().splitlines() if listed.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -50,7 +50,7 @@ def cpu_model() -> str:
 
 
 class Machine(NamedTuple):
-    """What a crash may depend on, as workers say it when they start a run."""
+    """The facts that a crash may depend on, as workers tell them when they start a run."""
 
     cpu: str
     cpu_capability: str

@@ -117,7 +117,7 @@ class Store:
         write_beside(self.shard(key), lambda path: pq.write_table(table, path))
 
     def read(self, columns: list[str] | None = None) -> pa.Table:
-        """All rows, the best one of each key. A damaged shard is named, set aside in DIR/damaged, and left out."""
+        """Returns all rows, the best of each key. A damaged shard is named, set aside in DIR/damaged, and left out."""
         return self._read_from(shards, columns or self.schema.names)
 
     def merged(self, keys: Sequence[str], columns: list[str]) -> pa.Table:
@@ -224,7 +224,7 @@ RANK_COLUMNS = ("status", "attempt", "ended_at")
 
 
 def best_rows(table: pa.Table, key: str) -> pa.Table:
-    """Of the rows of each value of the column `key` those of its best attempt: final before failed, then the latest.
+    """Returns the rows of the best attempt of each value of the column `key`: final before failed, then the latest.
 
     A table may hold several rows of one attempt (the epochs of a curve): all of them stay, in order, but an
     attempt that was written twice stays once.
@@ -273,7 +273,7 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def run_of_row(row: Mapping[str, Any]) -> RunConfig:
-    """The science config that a row holds as columns."""
+    """Returns the science config that a row holds as columns."""
     values = {name: row[name] for name in RUN_FIELDS}
     return RunConfig(**(values | {"milestones": tuple(values["milestones"])}))
 

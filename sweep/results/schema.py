@@ -22,7 +22,10 @@ DECLARED_BY = b"declared_by"
 
 @dataclass(frozen=True)
 class Column:
-    """`declared_by` is the module of the part from outside whose hyperparameter it is; files of rows remember it."""
+    """A column of a table; `declared_by` is the module of the part from outside whose hyperparameter it is.
+
+    Files of rows remember that.
+    """
 
     name: str
     type: pa.DataType
@@ -239,7 +242,7 @@ TABLE_OF = {table.kind: table for table in TABLES if table.kind}  # by kind of w
 
 
 def with_later_columns(table: pa.Table, names: Iterable[str]) -> pa.Table:
-    """`table`, with the hyperparameters among `names` that are newer than it at what changes nothing."""
+    """Returns `table` with the hyperparameters among `names` that are newer than it, at what changes nothing."""
     types = ROWS.arrow()
     for name in [name for name in names if name in UNLESS]:
         default = pa.scalar(UNLESS[name], types.field(name).type)

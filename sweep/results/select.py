@@ -22,7 +22,7 @@ from sweep.terminal import shell_command
 
 @dataclass(frozen=True)
 class Selection:
-    """Which of the runs of a results directory: of one sweep, with these ids, with these values; what is empty is all.
+    """A choice of the runs of a results directory: of one sweep, with these ids and values; what is empty is all.
 
     `run_ids` may be shortened. `values` are texts by hyperparameter, several of one separated by commas.
     """
@@ -32,7 +32,7 @@ class Selection:
     values: Mapping[str, str] = field(default_factory=dict)
 
     def among(self, runs: pd.DataFrame) -> pd.DataFrame:
-        """Those of `runs`, which are of the sweep; raises `ConfigError` where an id or a value is of none."""
+        """Returns the chosen of the sweep's `runs`; raises `ConfigError` where an id or a value is of none."""
         return narrow(_with_ids(runs, self.run_ids) if self.run_ids else runs, self.values)
 
 
@@ -122,7 +122,7 @@ def _say_undeclared(store: Store, modules: Mapping[str, str], is_left_out: "np.n
 
 
 def stored_measures(results_dir: Path) -> pd.DataFrame:
-    """As `finished_measures`; raises `ConfigError` where there is none."""
+    """Does as `finished_measures`; raises `ConfigError` where there is none."""
     measures = finished_measures(results_dir)
     return _not_empty(measures, results_dir, "nothing was measured there; `python -m sweep.measure` does it")
 
@@ -137,7 +137,7 @@ def finished_measures(results_dir: Path) -> pd.DataFrame:
 
 
 def with_measures(runs: pd.DataFrame, measures: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """`runs` with those of `columns` that are of `measures`, null where not measured; means over measure settings.
+    """Returns `runs` with the `columns` of `measures` among them, null where not measured; means over measure settings.
 
     `raw_linf_box@0.001` is the column's value at that radius, `step_sizes@mean` the mean of a list.
     """

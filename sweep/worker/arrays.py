@@ -16,7 +16,7 @@ _facts = cache(data.describe)
 
 
 def arrays_of(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
-    """`tasks` as a worker trains them: one at a time, or as arrays that fit into its device's memory."""
+    """Yields `tasks` as a worker trains them: one at a time, or as arrays that fit into its device's free memory."""
     if settings.engine == "plain":
         yield from ([task] for task in tasks)
         return
@@ -29,7 +29,7 @@ def arrays_of(tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]
 
 
 def memory_bytes(settings: Settings, workers: int) -> int:
-    """Of the device of one worker, as far as the launcher can know: workers ask their own again."""
+    """Returns the bytes of one worker's device, as far as a launcher can know: workers ask their own again."""
     if settings.device == "cpu":
         return host_memory_bytes() // workers
     if settings.gpu_memory_gb:
@@ -38,13 +38,13 @@ def memory_bytes(settings: Settings, workers: int) -> int:
 
 
 def array_limit(task: Task, settings: Settings, memory_bytes: int) -> int:
-    """The most members that an array of runs like `task` may have."""
+    """Returns the most members that an array of runs like `task` may have on a device with `memory_bytes`."""
     fit = _members_that_fit(task.run, _facts(task.source), memory_bytes, settings.device == "cuda")
     return min(fit, settings.array_size) if settings.array_size else fit
 
 
 def describe_arrays(arrays: Sequence[Sequence[Task]], settings: Settings) -> str:
-    """How many runs train together, and the memory that the largest array will take."""
+    """Says how many runs train together, and the memory that the largest of `arrays` will take, in GiB."""
     from sweep.training.array.memory import predicted_bytes
 
     compiled = settings.device == "cuda"

@@ -12,12 +12,15 @@ CANCELLED = "cancelled"  # by a person: never tried again by itself
 
 
 def in_words(cause: str, signal: str = "") -> str:
-    """`cause`, with the `signal` of a crash."""
+    """Returns `cause` as messages have it, with the `signal` of a crash."""
     return f"{cause} by {signal}" if signal else cause
 
 
 def limit_of(cause: str, settings: Settings) -> int:
-    """How often a run's worker may end for `cause` before the run counts as failed."""
+    """Returns how often a task's worker may end for `cause` before the task counts as failed.
+
+    Raises KeyError of `CANCELLED`, which is no fault.
+    """
     return {
         KILLED: settings.max_attempts,
         CRASHED: settings.max_attempts,

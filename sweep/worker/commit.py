@@ -56,7 +56,10 @@ class CommittedRows:
 
 
 def commit(task: Task, pack: Pack, result: Result, started_at: datetime.datetime) -> None:
-    """The curve first: where there is a row, there is its curve. The checkpoint goes when both are there."""
+    """Writes the row of `task` and its curve, and removes its checkpoint.
+
+    The curve comes first: where there is a row, there is its curve. The checkpoint goes when both are there.
+    """
     results_dir = Path(pack.settings.results_dir)
     row = {**_columns(task, pack, started_at), **result.columns}
     if result.curve:
@@ -69,7 +72,7 @@ def commit(task: Task, pack: Pack, result: Result, started_at: datetime.datetime
 def commit_failure(
     task: Task, pack: Pack, trace: str, started_at: datetime.datetime, worker: Started | None = None
 ) -> None:
-    """A failed row, unless the task has a row of other code: a result is never replaced by a failure.
+    """Writes a failed row with `trace`, unless `task` has a row of other code: no failure replaces a result.
 
     `worker` is the last start of a worker that is gone: its host, CPU and versions instead of this process's.
     """

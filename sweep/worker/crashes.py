@@ -25,7 +25,7 @@ _TAIL_BYTES = 100_000
 
 
 def crash_signal(log: Path) -> str:
-    """The signal by which the worker that wrote `log` crashed, by its name; empty where it did not crash."""
+    """Returns the name of the signal by which the worker that wrote `log` crashed; empty where it did not crash."""
     for line in reversed(_tail(log)):
         found = _signal_of(line)
         if found or any(mark in line for mark in _ALIVE):
@@ -41,14 +41,14 @@ def _signal_of(line: str) -> str:
 
 
 def signal_name(number: int) -> str:
-    """Of a signal that means a crash; empty for others, SIGKILL among them."""
+    """Returns the name of the signal `number` if that means a crash; empty for others, SIGKILL among them."""
     names = {member.value: member.name for member in signal.Signals}
     name = names.get(number, "")
     return name if name in SIGNALS.values() else ""
 
 
 def end_of(log: Path) -> str:
-    """The last lines of `log`; of a crash, all from where the fault handler began."""
+    """Returns the last lines of `log`; of a crash, all from where the fault handler began."""
     lines = _tail(log)
     starts = [at for at, line in enumerate(lines) if _FATAL.search(line)] if crash_signal(log) else []
     return "\n".join(lines[starts[-1] :][:CRASH_LINES] if starts else lines[-LOG_LINES:])

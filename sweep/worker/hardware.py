@@ -8,7 +8,7 @@ from sweep.config.checks import ConfigError
 
 
 def visible_gpus() -> list[int]:
-    """Indices of the NVIDIA GPUs that this process may use; none where the driver does not answer."""
+    """Returns the indices of the NVIDIA GPUs that this process may use; none where the driver does not answer."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [int(part) for part in chosen.split(",") if part.strip().isdigit()]
@@ -33,12 +33,12 @@ def check_cuda() -> None:
 
 
 def cores() -> int:
-    """CPU cores that this process may use."""
+    """Returns how many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_memory_bytes() -> int | None:
-    """Of the smallest NVIDIA GPU here, as the driver tells; None where there is none."""
+    """Returns the memory of the smallest NVIDIA GPU here, as the driver tells; None where there is none."""
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     try:
         told = subprocess.run(query, capture_output=True, text=True, timeout=30).stdout.split()
@@ -52,7 +52,7 @@ def host_memory_bytes() -> int:
 
 
 def free_memory_bytes(device: str) -> int:
-    """What a worker on `device` (cpu or cuda) may take now."""
+    """Returns what a worker on `device` (cpu or cuda) may take now."""
     if device == "cpu":
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     import torch

@@ -10,7 +10,7 @@ from sweep.plan.sources import Sources, installed_text
 
 
 def with_own_code(tasks: Sequence[Task]) -> list[Task]:
-    """`tasks` with the fingerprints of the code that this process imports for them now.
+    """Imports the code of `tasks`, and returns them with the fingerprints of what was imported.
 
     Says on standard output where that is not what was planned: the code was edited since.
     """

@@ -25,7 +25,7 @@ def sha256_of(path: Path) -> str:
 
 
 def weights_file(key: str, name: str, settings: Settings) -> Path | None:
-    """Of the weights `name` that a run has as its `key`, initial_weights or teacher; None where it has none.
+    """Returns the file of the weights `name` that a run has as its `key`, initial_weights or teacher; None for none.
 
     Raises `ConfigError` where a file is not the one that was planned.
     """
@@ -44,8 +44,10 @@ def weights_file(key: str, name: str, settings: Settings) -> Path | None:
 
 
 def teacher_run(run: RunConfig, rows: Mapping[str, Mapping[str, Any]]) -> RunConfig:
-    """The science config of the teacher of `run`: that of a trained run, by its id in `rows`; or the student's at
-    full precision, with the teacher's network. Raises `ConfigError`."""
+    """Returns the science config of the teacher of `run`, a trained one by its id in `rows`; raises `ConfigError`.
+
+    Without such an id it is the student's at full precision, with the teacher's network.
+    """
     if kind_of(run.teacher) == RUN:
         run_id = run.teacher.partition(":")[2]
         if run_id not in rows:
@@ -58,7 +60,7 @@ def teacher_run(run: RunConfig, rows: Mapping[str, Mapping[str, Any]]) -> RunCon
 
 
 def pretrained_path(which: str) -> Path:
-    """Of torchvision's weights `which` in the folder of torch.hub; there may be no such file yet."""
+    """Returns where torch.hub keeps torchvision's weights `which`; there may be no such file yet."""
     import torch
 
     url: str = _url(which)
@@ -66,7 +68,7 @@ def pretrained_path(which: str) -> Path:
 
 
 def fetch_pretrained(which: str) -> Path:
-    """As `pretrained_path`, downloaded where it is missing; raises `ConfigError` where it cannot be."""
+    """Downloads what `pretrained_path` names where it is missing; raises `ConfigError` where that cannot be."""
     import torch
 
     path = pretrained_path(which)

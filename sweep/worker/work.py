@@ -14,7 +14,7 @@ Stop = Callable[[], bool]  # turns true where a task is to be left, for now or f
 
 @dataclass(frozen=True)
 class Result:
-    """What a task came to: `columns` of its row in `table`, and the rows of its curve, one per epoch.
+    """The result of a task: `columns` of its row in `table`, and the rows of its curve, one per epoch.
 
     Raises ValueError where a table has no such column, so that nothing is lost in silence.
     """
@@ -30,7 +30,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """finished or diverged."""
+        """The status of the row: finished or diverged."""
         return str(self.columns["status"])
 
     @property
@@ -40,7 +40,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How work on a task ended: with its result, or with None where it was asked to stop."""
+    """The end of work on a task: its result, or None where the work was asked to stop."""
 
     task: Task
     result: Result | None
@@ -53,10 +53,10 @@ class KindOfWork(ABC):
 
     @abstractmethod
     def columns(self, task: Task, settings: Settings) -> dict[str, Any]:
-        """What the row of `task` says of it, however it ends."""
+        """Returns what the row of `task` says of it, however it ends."""
 
     def together(self, tasks: Sequence[Task], settings: Settings) -> Iterator[list[Task]]:
-        """`tasks` in groups that are done together, in the order in which a worker does them: here one at a time."""
+        """Yields `tasks` in groups that a worker does together, in their order: here one at a time."""
         return ([task] for task in tasks)
 
     @abstractmethod
