@@ -38,7 +38,7 @@ class Claimant:
     beat: str = ""
 
     def is_gone(self) -> bool:
-        """Whether the process has ended, where this can be known at once: on the same machine."""
+        """Tells if the process has ended, where this can be known at once: on the same machine."""
         if not self.machine or self.machine != this_machine():
             return False
         return self.beat == OVER or not _is_running(self.pid, self.process_started)
@@ -63,7 +63,7 @@ class Watch:
     _seen: dict[str, tuple[str, float]] = field(default_factory=dict)  # by token: the beat, and since when it stands
 
     def is_dead(self, claimant: Claimant) -> bool:
-        """Whether its process is gone, or its beat, read again and again, has not changed for its `timeout_s`."""
+        """Tells if its process is gone, or its beat, read again and again, has not changed for its `timeout_s`."""
         beat, since = self._seen.setdefault(claimant.token, (claimant.beat, self.clock()))
         if beat != claimant.beat:
             self._seen[claimant.token] = (claimant.beat, self.clock())
@@ -83,7 +83,7 @@ def write_claimant(file: Path, claimant: Claimant) -> None:
 
 
 def write_beat(file: Path, beat: str) -> None:
-    """In place, which takes no room on a full disk; closed, so that a network file system sends it."""
+    """Replaces the last line in place, which takes no room on a full disk; closed, so that a network file system sends it."""
     with file.open("r+b") as stream:
         stream.seek(-_BEAT_CHARS - 1, os.SEEK_END)
         stream.write(f"{beat:>{_BEAT_CHARS}}".encode())

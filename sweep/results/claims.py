@@ -42,7 +42,7 @@ _UNKNOWN = Claimant("unknown")
 
 @dataclass(frozen=True)
 class Claim:
-    """Who has a task now."""
+    """The one who has a task now."""
 
     task_id: str
     holder: Claimant
@@ -79,7 +79,7 @@ def check_claims(results: ResultsDir) -> None:
 
 
 def claims_on(results: ResultsDir, task_ids: Collection[str]) -> dict[str, Claimant]:
-    """Who has each of these tasks, but for processes that are known to be gone."""
+    """Returns the claimant of each of these tasks, but for processes that are known to be gone."""
     if not results.claims.is_dir():
         return {}
     claimed = set(task_ids) & {path.name for path in results.claims.iterdir()}
@@ -150,7 +150,7 @@ class Claims:
         return claim is not None and claim.holder.token == self.own.token
 
     def has_lost(self, task_id: str) -> bool:
-        """Whether somebody took over the claim on a task, as far as this process has noticed: it may stop."""
+        """Tells if somebody took over the claim on a task, as far as this process has noticed: it may stop."""
         return task_id in self._lost
 
     def take(self, task_id: str) -> Claimant | None:
@@ -218,7 +218,7 @@ class Claims:
         return claimant is not None and claimant.token == self.own.token
 
     def seal(self, task_id: str) -> bool:
-        """Before a row is committed: whether the task is still this process's, which from now on nobody can change."""
+        """Tells before a row is committed if the task is still this process's, which from now on nobody can change."""
         if self._link(self._seal_of(task_id)) and self._is_own(self._held[task_id]):
             return True
         self._lost.add(task_id)
