@@ -1,12 +1,8 @@
-"""SLURM's commands, each with a time limit, and what their errors mean."""
+"""SLURM's commands, each with a time limit and in an environment of its own, and what their errors mean."""
 
 import os
 import re
 import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from sweep.worker.crashes import signal_name
 
 TIMEOUT_S = 60.0
 PING_TIMEOUT_S = 3.0  # a person waits for it, and other commands give up only after 9 s (measured)
@@ -22,6 +18,13 @@ _LIMIT = re.compile(
     re.IGNORECASE,
 )
 _IS_UP = re.compile(r"\bUP\b")  # Slurmctld(primary) at HOST is UP; one of several is enough
+
+# Variables by which a user's profile, or a job that we may be in, has SLURM's commands show, end or submit something
+# else than they are asked for. Those that start so say which jobs are shown (SQUEUE_PARTITION hides the others) and
+# ended (SCANCEL_STATE), in which form and of which cluster (SLURM_TIME_FORMAT, SACCT_FORMAT, SLURM_CLUSTERS), or are
+# options of sbatch and srun (SBATCH_EXPORT, SRUN_CPUS_PER_TASK) and the job around us (SLURM_JOB_ID).
+_OBEYED = ("SLURM_", "SBATCH_", "SRUN_", "SALLOC_", "SQUEUE_", "SCANCEL_", "SCONTROL_", "SACCT_", "SINFO_")
+_NEEDED = ("SLURM_CONF", "SLURM_JWT")  # where the controller is, and the token that it lets a user in with
 
 
 class ClusterUnavailable(Exception):
@@ -45,12 +48,8 @@ def error_of(message: str) -> Exception:
 
 
 def clean_environment() -> dict[str, str]:
-    """Returns the environment without the SLURM_ and SBATCH_ variables of a job that we may be in.
-
-    SLURM's commands would obey them.
-    """
-    settings = ("SLURM_", "SBATCH_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(settings) or name == "SLURM_CONF"}
+    """Returns ours without the variables that SLURM's commands would obey, but for those that they need."""
+    return {name: value for name, value in os.environ.items() if name in _NEEDED or not name.startswith(_OBEYED)}
 
 
 def run(*command: str) -> str:
@@ -80,78 +79,6 @@ def silence() -> str:
     return lines[0] if lines else f"scontrol ping exited with {done.returncode}"
 
 
-@dataclass(frozen=True)
-class TaskState:
-    """One task of an array as squeue shows it."""
-
-    state: str  # PENDING, RUNNING, ...
-    reason: str
-
-
-def queue(names: Iterable[str]) -> dict[tuple[str, str], TaskState]:
-    """Tasks of the jobs of these names by (job name, task id), ended ones too while SLURM remembers them.
-
-    A task is known by its name and id: after a crash, slurmctld may give an id a second time.
-    """
-    listed = run(
-        "squeue", "--noheader", "--array", "--states=all", f"--name={','.join(names)}", "--format=%j|%i|%T|%r"
-    )  # fmt: skip
-    rows = (line.split("|", 3) for line in listed.splitlines() if line.count("|") >= 3)
-    return {(name, task): TaskState(state, reason) for name, task, state, reason in rows}
-
-
-def cancel(names: Iterable[str]) -> None:
-    for name in names:
-        run("scancel", f"--name={name}")
-
-
 def requeue(task: str) -> None:
     """Has SLURM end the task with this id and put it back into the queue."""
     run("scontrol", "requeue", task)
-
-
-def max_array_size() -> int:
-    """Returns how many tasks one array may have: SLURM's MaxArraySize caps the index, which counts from 0."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", run("scontrol", "show", "config"), re.MULTILINE)
-    return int(found.group(1)) if found else 1001
-
-
-def max_submit(account: str | None) -> int | None:
-    """Returns the user's MaxSubmitJobs, where there is accounting and it is set."""
-    user = os.environ.get("USER") or str(os.getuid())
-    where = [f"user={user}", *([f"account={account}"] if account else [])]
-    try:
-        listed = run("sacctmgr", "--noheader", "--parsable2", "show", "assoc", *where, "format=MaxSubmitJobs")
-    except (Refused, ClusterUnavailable, FileNotFoundError):
-        return None
-    limits = [int(line) for line in listed.split() if line.isdigit()]
-    return min(limits, default=None)
-
-
-def was_out_of_memory(task: str) -> bool:
-    """Tells if accounting says so of `task`; only the row of a step does, the job's says FAILED."""
-    try:
-        listed = run("sacct", "--duplicates", "--noheader", "--parsable2", f"--jobs={task}", "--format=State")
-    except (Refused, ClusterUnavailable, FileNotFoundError):
-        return False
-    return "OUT_OF_MEMORY" in listed
-
-
-def crash_signal(task: str) -> str:
-    """The signal by which a task that is over crashed, by its name; empty where it did not, or SLURM does not know."""
-    for command in (
-        ("scontrol", "--details", "show", "job", task),
-        ("sacct", "--noheader", "--parsable2", f"--jobs={task}", "--format=ExitCode,DerivedExitCode"),
-    ):
-        try:
-            return _crash_in(run(*command))
-        except (Refused, ClusterUnavailable, SubmitLimit, FileNotFoundError):  # forgotten by slurmctld; no accounting
-            continue
-    return ""
-
-
-def _crash_in(listed: str) -> str:
-    """`listed` holds exit codes as CODE:SIGNAL; the code of a shell is 128 + the signal of its command."""
-    found = re.findall(r"(?:^|[=|])(\d+):(\d+)\b", listed, re.MULTILINE)
-    names = (signal_name(int(number) or int(code) - 128) for code, number in found)
-    return next(filter(None, names), "")

@@ -1,6 +1,7 @@
 """Packs in SLURM's queue: submitted as arrays through submitit, watched by squeue."""
 
 import dataclasses
+import shlex
 import time
 import uuid
 from collections import Counter, deque
@@ -12,10 +13,12 @@ import submitit
 from submitit.core.utils import FailedJobError
 
 from launchers.plan_launcher import Ended
-from launchers.slurm import commands
-from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, TaskState
+from launchers.slurm import commands, endings
+from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit
 from launchers.slurm.ledger import Ledger, Submitted
+from launchers.slurm.queue import cancel, find, in_ranges
 from launchers.slurm.task import work_on_task
+from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
 from sweep.results.events import Stopped
@@ -26,10 +29,7 @@ from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_ME
 from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
 
-# States of tasks that are over. What SLURM requeues is in some of them for seconds.
-_OVER = {
-    "COMPLETED": KILLED,
-    "FAILED": KILLED,
+_CAUSES = {  # of tasks that are over, by state; of the others, killed
     "CANCELLED": CANCELLED,
     "TIMEOUT": TIMED_OUT,
     "DEADLINE": TIMED_OUT,
@@ -38,8 +38,6 @@ _OVER = {
     "BOOT_FAIL": NODE_LOST,
     "PREEMPTED": PREEMPTED,
 }
-_REQUEUED_AFTER_S = 15.0  # a task in another state than these two for so long, or missing, is over
-_SURE = ("CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE")
 _OOM_MARKS = ("oom-kill", "oom_kill", "memory limit", "Out Of Memory")
 _LOG_TAIL_BYTES = 20_000
 
@@ -67,8 +65,8 @@ class SlurmExecutor:
         self._waiting: deque[Pack] = deque()
         self._packs: dict[str, Pack] = {}
         self._submitted: dict[str, Submitted] = {}
-        self._over_since: dict[str, float] = {}
-        self._states: dict[tuple[str, str], TaskState] = {}
+        self._watch = Watch(poll_s)
+        self._verdicts: dict[str, Ended] = {}  # by pack: of tasks that are over, before they are seen to be gone
         self._withdrawn: set[str] = set()  # names whose arrays may still appear
         self._polled = 0.0
         self._ended: list[Ended] = []
@@ -77,7 +75,7 @@ class SlurmExecutor:
     def attach(self, tasks: Mapping[str, Task], make_pack: PackMaker) -> list[Pack]:
         """The packs that are in the queue, with those of their runs that are in `tasks`.
 
-        An array whose submission was never confirmed is cancelled: nobody knows its tasks.
+        An array whose submission was never confirmed is ended: nobody knows its tasks.
         """
         live, _ = self._ledger.open()
         self._cancel_unsure()
@@ -88,7 +86,20 @@ class SlurmExecutor:
                 self._submitted[entry.pack_id] = entry
             else:
                 self._ledger.end(entry.pack_id)
+        self._drop_cancelled()
         return list(self._packs.values())
+
+    def _drop_cancelled(self) -> None:
+        """What was cancelled while no launcher looked is submitted anew: whoever asks for it now did so later."""
+        try:
+            self._watch.look(self._submitted.values())
+        except (ClusterUnavailable, Refused) as error:
+            self._trouble = f"SLURM does not answer: {error}"
+            return
+        for entry in list(self._submitted.values()):
+            found = self._watch.state(entry)
+            if found and found.state == "CANCELLED":
+                self.finish(self._packs[entry.pack_id])
 
     def submit(self, packs: Sequence[Pack]) -> None:
         limits = {"time_limit_s": self._limits.time_min * 60.0, "warning_s": float(self._limits.signal_delay_s)}
@@ -124,13 +135,17 @@ class SlurmExecutor:
             self._trouble = ""
 
     def _cancel_unsure(self) -> bool:
-        """Cancels arrays of which nobody knows whether they reached SLURM; False where it does not answer."""
+        """Ends arrays of which nobody knows whether they reached SLURM; False where they are not seen to be gone."""
         _, unsure = self._ledger.open()
         for name in unsure:
             try:
-                commands.cancel([name])
+                cancel(find(name))
+                left = find(name)
             except ClusterUnavailable as error:
                 self._trouble = f"SLURM does not answer: {error}"
+                return False
+            if left:
+                self._trouble = f"an earlier submission of these runs is still ending: {', '.join(left)}"
                 return False
             self._ledger.withdraw(name)
             self._withdrawn.add(name)
@@ -179,62 +194,40 @@ class SlurmExecutor:
         if time.monotonic() - self._polled < self._poll_s:
             return
         self._polled = time.monotonic()
-        if self._look_at_queue():
+        try:
+            self._watch.look(self._submitted.values())
+            for name in self._withdrawn:
+                cancel(find(name))
+            self._trouble = ""
             self._submit_waiting()
-            self._note_over()
-            self._ended = [self._end_of(self._packs[pack_id]) for pack_id in self._submitted if self._is_over(pack_id)]
+            self._ended = self._gone()
+        except (ClusterUnavailable, Refused) as error:
+            self._trouble = f"SLURM does not answer: {str(error).splitlines()[-1]}"
 
     def ended(self) -> list[Ended]:
         return self._ended
+
+    def _gone(self) -> list[Ended]:
+        """Packs whose tasks are over. What SLURM might still put back is cancelled: no pack is ever at work twice."""
+        over = self._watch.over(self._submitted.values())
+        for entry in over:
+            self._verdicts.setdefault(entry.pack_id, self._end_of(self._packs[entry.pack_id]))
+        return [self._verdicts[entry.pack_id] for entry in self._watch.end(over)]
 
     def _end_of(self, pack: Pack) -> Ended:
         cause, log = self._cause(pack), self._log(pack)
         signal = ""
         if cause == KILLED:  # the log tells; SLURM does where it was lost
-            signal = crash_signal(log) or commands.crash_signal(self._submitted[pack.pack_id].task)
+            signal = crash_signal(log) or endings.crash_signal(self._submitted[pack.pack_id].task)
         return Ended(pack, CRASHED if signal else cause, log, signal)
-
-    def _look_at_queue(self) -> bool:
-        """Returns whether SLURM said how its tasks are; what appears late of a withdrawn array is cancelled."""
-        names = sorted({entry.name for entry in self._submitted.values()} | self._withdrawn)
-        try:
-            self._states = commands.queue(names) if names else {}
-            self._cancel_late()
-        except (ClusterUnavailable, Refused) as error:
-            self._trouble = f"SLURM does not answer: {str(error).splitlines()[-1]}"
-            return False
-        self._trouble = ""
-        return True
-
-    def _cancel_late(self) -> None:
-        states = self._states.items()
-        late = {name for (name, _), task in states if name in self._withdrawn and task.state not in _OVER}
-        commands.cancel(sorted(late))
-
-    def _note_over(self) -> None:
-        """Since when the task of each pack is over, or gone."""
-        for pack_id, entry in self._submitted.items():
-            found = self._states.get(entry.key)
-            if found is None or found.state in _OVER:
-                self._over_since.setdefault(pack_id, time.monotonic())
-            else:
-                self._over_since.pop(pack_id, None)
-
-    def _is_over(self, pack_id: str) -> bool:
-        """Whether its task has been over, or gone, at this poll and long enough before."""
-        if pack_id not in self._over_since:
-            return False
-        found = self._states.get(self._submitted[pack_id].key)
-        sure = found is not None and found.state in _SURE
-        return time.monotonic() - self._over_since[pack_id] >= (self._poll_s if sure else _REQUEUED_AFTER_S)
 
     def _cause(self, pack: Pack) -> str:
         entry = self._submitted[pack.pack_id]
-        found = self._states.get(entry.key)
-        cause = _OVER[found.state] if found else KILLED
+        found = self._watch.state(entry)
+        cause = _CAUSES.get(found.state, KILLED) if found else KILLED
         if cause != KILLED:
             return cause
-        if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or commands.was_out_of_memory(entry.task):
+        if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or endings.was_out_of_memory(entry.task):
             return OUT_OF_MEMORY
         events = JournalReader(pack.journal).new_events()
         return TIMED_OUT if events and isinstance(events[-1], Stopped) else KILLED
@@ -248,15 +241,16 @@ class SlurmExecutor:
 
     def finish(self, pack: Pack) -> None:
         self._ledger.end(pack.pack_id)
-        for known in (self._packs, self._submitted, self._over_since):
+        self._watch.forget(self._submitted[pack.pack_id])
+        for known in (self._packs, self._submitted, self._verdicts):
             known.pop(pack.pack_id, None)
 
     def summary(self) -> str:
-        states = (self._states.get(entry.key) for entry in self._submitted.values())
-        counts = Counter(found.state.lower() for found in states if found is not None)
-        held = sum(found.reason.startswith("JobHeld") for found in self._states.values())
+        states = {entry.task: self._watch.state(entry) for entry in self._submitted.values()}
+        counts = Counter(found.state.lower() if found else "unknown to SLURM" for found in states.values())
+        held = [task for task, found in states.items() if found and found.reason.startswith("JobHeld")]
         parts = [f"{count} {state}" for state, count in counts.most_common()]
-        parts += [f"{held} HELD: `scontrol release` them"] if held else []
+        parts += [f"{len(held)} HELD: `{shlex.join(['scontrol', 'release', *in_ranges(held)])}`"] if held else []
         parts += [f"{len(self._waiting)} packs wait for room in the queue"] if self._waiting else []
         return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
 
@@ -272,6 +266,6 @@ class SlurmExecutor:
 
     def stop(self) -> None:
         try:
-            commands.cancel(sorted({entry.name for entry in self._submitted.values()}))
+            cancel(entry.task for entry in self._submitted.values())
         except ClusterUnavailable as error:
             print(f"SLURM does not answer ({error}): {self.way_on()}", flush=True)

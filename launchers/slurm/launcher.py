@@ -9,7 +9,7 @@ from typing import Any
 from launchers.launch import Launch
 from launchers.plan_launcher import Device, Listener, PlanLauncher
 from launchers.progress import Tally
-from launchers.slurm import commands
+from launchers.slurm import limits
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.executor import Limits, SlurmExecutor
 from sweep.config.checks import ConfigError
@@ -115,13 +115,13 @@ class SlurmLauncher(PlanLauncher):
     def _limits(self) -> Limits:
         """What the cluster allows; raises `ConfigError` where it does not answer."""
         try:
-            array_size, max_submit = commands.max_array_size(), commands.max_submit(self._account)
+            array_size, max_submit = limits.max_array_size(), limits.max_submit(self._account)
         except (ClusterUnavailable, Refused, FileNotFoundError) as error:
             raise ConfigError(
                 f"hydra/launcher=slurm: SLURM does not answer ({error}); hydra/launcher=local trains on this machine"
             ) from error
-        limits = [limit for limit in (self._submitted, max_submit) if limit]
-        return Limits(array_size, min(limits, default=1_000_000), self._time_min, self._signal_delay_s)
+        at_once = min([limit for limit in (self._submitted, max_submit) if limit], default=1_000_000)
+        return Limits(array_size, at_once, self._time_min, self._signal_delay_s)
 
 
 def found_sbatch() -> str | None:

@@ -18,10 +18,6 @@ class Submitted:
     name: str  # of the job, unique to its array
     task: str  # id of the task
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.name, self.task
-
 
 class ListedPack(TypedDict, total=False):
     """One pack of an announcement."""
@@ -92,11 +88,6 @@ class Ledger:
 
     def end(self, pack_id: str) -> None:
         append_event(self._path, Over(pack_id))
-
-    def names(self) -> list[str]:
-        """Returns the job name of every array that may be in the queue."""
-        live, unsure = self.open()
-        return list(dict.fromkeys([*(pack.name for pack in live), *unsure]))
 
     def open(self) -> tuple[list[Submitted], list[str]]:
         """Returns the packs that are confirmed and not over, and the names that were announced and never confirmed."""

@@ -9,8 +9,8 @@ from typing import cast
 import pandas as pd
 import pyarrow.parquet as pq
 
-from launchers.slurm.commands import queue
 from launchers.slurm.ledger import Ledger
+from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.accepted import accepted_code
@@ -101,8 +101,10 @@ def running(events: Iterable[Event]) -> set[str]:
 def scheduler_states(sweep: Sweep) -> Counter[str]:
     """Its tasks in SLURM's queue by state; raises what the commands raise."""
     live, _ = sweep.ledger().open()
-    states = queue(sorted({entry.name for entry in live})) if live else {}
-    return Counter(states[entry.key].state if entry.key in states else "GONE" for entry in live)
+    watch = Watch()
+    watch.look(live)
+    found = map(watch.state, live)
+    return Counter(state.state if state else "UNKNOWN" for state in found)
 
 
 def describe_deaths(deaths: Mapping[str, int]) -> str:

@@ -1,11 +1,10 @@
 """The ledger of submissions, and what SLURM's error messages mean."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, clean_environment, error_of
+from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit, error_of
 from launchers.slurm.executor import Limits, SlurmExecutor
 from launchers.slurm.ledger import Ledger, Submitted
 from sweep.config.settings import Settings
@@ -30,7 +29,6 @@ def test_an_array_is_live_from_confirmation_to_the_end_of_each_pack(tmp_path: Pa
     ledger.announce("b", given[:1])
     live, unsure = Ledger(SweepDir(tmp_path)).open()  # as another launcher reads it
     assert ([entry.pack_id for entry in live], unsure) == (["p1"], ["b"])
-    assert ledger.names() == ["a", "b"]
     ledger.withdraw("b")
     ledger.end("p1")
     assert ledger.open() == ([], [])
@@ -76,13 +74,6 @@ def test_what_a_ledger_holds_and_what_it_passes_over(tmp_path: Path) -> None:
 )
 def test_errors(message: str, kind: type[Exception]) -> None:
     assert type(error_of(message)) is kind
-
-
-def test_the_environment_of_a_submission(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SLURM_JOB_ID", "SBATCH_PARTITION", "SLURM_CONF", "MINE"):
-        monkeypatch.setenv(name, "x")
-    kept = {name: value for name, value in os.environ.items() if name not in ("SLURM_JOB_ID", "SBATCH_PARTITION")}
-    assert clean_environment() == kept
 
 
 @pytest.mark.parametrize("capacity", [1, 3, 8])

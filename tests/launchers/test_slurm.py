@@ -7,42 +7,29 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pandas as pd
 import pytest
 
 from launchers.slurm.ledger import Confirmed
-from sweep.results.events import Event, Requeued, Started
-from sweep.results.journal import events_of
+from sweep.results.events import Requeued, Started
 from sweep.results.lines import EventReader
-from sweep.results.paths import ResultsDir
 from tests.cluster.cluster import SlurmCluster
 from tests.commands.measurements import FAST, measure, measured
 from tests.faulty import FAULTY, failing
+from tests.launchers.on_slurm import ON_CPUS, events, finish, on_slurm, start
 from tests.outside.packages import QUANTIZER, package
 from tests.sweeps import SMALL, computed, curves, run
 from tests.waiting import wait_until
 from tests.worker.crashing_sweep import SWEEP as CRASHES
 from tests.worker.crashing_sweep import check_crashes, crashing_workers
 
-AnyEvent = TypeVar("AnyEvent", bound=Event)
-ON_CPUS = [
-    "hydra/launcher=slurm", "device=cpu", "hydra.launcher.gpus_per_task=0", "hydra.launcher.cpus_per_task=1",
-    "hydra.launcher.mem_gb=1", "hydra.launcher.poll_s=0.5",
-]  # fmt: skip
 A_PACK_PER_RUN = ["pack_minutes=0.0001"]
 EIGHT = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1,1e30", "bits=2,32", "seed=0,1"]
 LONGER = [*SMALL, "optimizer=sgd", "lr=0.1", "bits=2", "epochs=16000"]  # one run, minutes long
 LONG = ["-m", *SMALL, "optimizer=sgd", "weight_decay=0", "lr=0.1", "bits=2,32", "seed=0,1", "epochs=250"]
-
-
-@pytest.fixture
-def env(slurm: SlurmCluster) -> Iterator[dict[str, str]]:
-    yield dict(os.environ) | dict(slurm.env)
-    slurm.cancel_all(timeout_s=60)
 
 
 @pytest.fixture(scope="module")
@@ -58,24 +45,6 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Pat
         return done[key]
 
     return results_of
-
-
-def on_slurm(sweep: list[str], results_dir: Path, env: Mapping[str, str], *more: str) -> Any:
-    return run(*sweep, *ON_CPUS, *more, f"results_dir={results_dir}", env=dict(env))
-
-
-def start(sweep: list[str], results_dir: Path, env: Mapping[str, str], *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweep.run", *sweep, *ON_CPUS, *more, f"results_dir={results_dir}"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(env))
-
-
-def finish(sweep: subprocess.Popen[str], timeout_s: float = 180) -> str:
-    output, _ = sweep.communicate(timeout=timeout_s)
-    return output
-
-
-def events(results_dir: Path, *types: type[AnyEvent]) -> list[AnyEvent]:
-    return [event for event in events_of(ResultsDir(results_dir).journals()) if isinstance(event, types)]
 
 
 def table_csv(results_dir: Path) -> str:
