@@ -57,6 +57,16 @@ def states(results: Path, kind: Kind, source: DataSource = DIGITS) -> dict[RunCo
     return {run: state_of(rows[run.run_id], code(run, source)) for run in (LSQ, DOREFA, OTHER) if run.run_id in rows}
 
 
+def test_rows_without_an_engine_are_of_the_plain_one(tmp_path: Path) -> None:
+    """As rows of before the column are."""
+    for run, engine in ((LSQ, None), (OTHER, "array")):
+        rows_store(tmp_path).write(run.run_id, [row_of(run, engine=engine)])
+    code = code_of_work("measure", tmp_path)
+    today = todays_code("measure", tmp_path, [])
+    assert code(LSQ, DIGITS) == today.of(LSQ, DIGITS, "plain") != today.of(LSQ, DIGITS, "array")
+    assert code(OTHER, DIGITS) == today.of(OTHER, DIGITS, "array")
+
+
 def lines(listing: str) -> list[list[str]]:
     """The cells of a table as the terminal has it."""
     return [[cell.strip() for cell in line.strip("│").split("│")] for line in listing.splitlines() if "│" in line]

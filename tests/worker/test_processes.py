@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,11 @@ def test_the_trace_of_a_process_that_raises(tmp_path: Path) -> None:
     nowhere = DataSource("parquet_images", "birds", str(tmp_path / "nowhere"))
     with pytest.raises(RuntimeError, match=r"(?s)one of 2 processes raised:.*in load\n.*ConfigError: .*no train-"):
         train_in_processes(*pack_of(RUN, tmp_path, nowhere), lambda: False)
+
+
+def test_a_process_that_imports_other_code_than_its_worker_trains_nothing(tmp_path: Path) -> None:
+    task, pack = pack_of(RUN, tmp_path)
+    before_the_edit = replace(task, code="before the edit")
+    with pytest.raises(RuntimeError, match=r"(?s)one of 2 processes raised:.*the code was edited while the processes"):
+        train_in_processes(before_the_edit, pack, lambda: False)
+    assert not ResultsDir(tmp_path).checkpoint(task.run_id).exists()
