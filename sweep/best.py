@@ -99,7 +99,7 @@ def _importance_table(finished: pd.DataFrame, axes: list[str], objectives: list[
 
 
 def importance(finished: pd.DataFrame, axes: list[str], column: str) -> dict[str, float]:
-    """Of each axis: its share of the variance of `column` that single axes explain; the shares sum to 1."""
+    """Returns by axis its share of the variance of `column` that single axes explain; the shares sum to 1."""
     import optuna
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 

@@ -77,7 +77,7 @@ def run_states(sweep: Sweep) -> pd.DataFrame:
 
 
 def facts(sweep: Sweep) -> dict[str, Any]:
-    """What is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key."""
+    """Returns what is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key."""
     runs = run_states(sweep)
     return {
         "sweep": sweep.sweep_id,
@@ -142,7 +142,7 @@ def describe(sweep: Sweep) -> str:
 
 
 def text_of(found: dict[str, Any]) -> str:
-    """`facts` for people."""
+    """Returns `facts` for people."""
     lines = [f"sweep {found['sweep']} in {found['results_dir']}", _table(found)]
     if found["runs_per_hour"] is not None:
         left = duration(found["seconds_left"])

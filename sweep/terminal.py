@@ -14,7 +14,7 @@ LOG_EVERY_S = 15.0
 
 
 def duration(seconds: float) -> str:
-    """In the unit that fits: 0.8 s, 45 s, 12 min, 3.4 h, 12 d."""
+    """Returns `seconds` in the unit that fits: 0.8 s, 45 s, 12 min, 3.4 h, 12 d."""
     for limit_s, unit_s, unit in ((100, 1, "s"), (100 * 60, 60, "min"), (72 * 3600, 3600, "h")):
         if seconds < limit_s:
             return f"{seconds / unit_s:.{int(seconds / unit_s < 9.95)}f} {unit}"
@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def shell_command(module: str, *words: str, **keys: object) -> str:
-    """What a person types to run `module` with these words and `KEY=VALUE`, quoted for the shell.
+    """Returns what a person types to run `module` with these words and `KEY=VALUE`, quoted for the shell.
 
     A key whose value is None or empty is left out.
     """
@@ -38,7 +38,7 @@ def render(table: Table) -> str:
 
 
 class Bar:
-    """How much of something is done: a bar on a terminal, a line now and then in a log file."""
+    """Shows how much of something is done: a bar on a terminal, a line now and then in a log file."""
 
     def __init__(self, doing: str, total: int) -> None:
         columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,7 +10,8 @@ from sweep import PROJECT
 
 # Those that are done; the list grows.
 ROOMS = (
-    "launchers", "sweep/data", "sweep/measures", "sweep/plan", "sweep/results", "sweep/training", "sweep/worker",
+    "launchers", "sweep/commands", "sweep/config", "sweep/data", "sweep/distortions", "sweep/measures", "sweep/plan",
+    "sweep/results", "sweep/search", "sweep/training", "sweep/worker",
 )  # fmt: skip
 # Words with which only a fragment begins.
 FRAGMENTS = {
@@ -18,7 +19,8 @@ FRAGMENTS = {
     "over", "per", "than", "their", "those", "to", "under", "until", "what", "when", "where", "whether", "which",
     "who", "with", "without",
 }  # fmt: skip
-FILES = sorted(path for room in ROOMS for path in (PROJECT / room).rglob("*.py"))
+FILES = [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
+FILES += sorted((PROJECT / "sweep").glob("*.py"))  # the commands
 Documented = ast.FunctionDef | ast.ClassDef
 
 

@@ -88,7 +88,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Command:
-    """What `python -m MODULE` is for and takes."""
+    """A command: its `module`, as `python -m MODULE`, what it is for, and the keys that it takes."""
 
     module: str
     summary: str
@@ -99,7 +99,7 @@ class Command:
         return {key.name: key for section in self.sections for key in section.keys}
 
     def section_of(self, argument: Argument) -> Section:
-        """Where the key of `argument` is declared; raises `ConfigError` where it is not."""
+        """Returns the section that declares the key of `argument`; raises `ConfigError` where none does."""
         name = argument.key
         for section in self.sections:
             if any(key.is_called(name) for key in section.keys):
@@ -156,5 +156,5 @@ class Arguments:
         return {name: value for name, value in self.texts.items() if name in names and value}
 
     def shell_command(self) -> str:
-        """What to type to say the same."""
+        """Returns what to type to say the same."""
         return shell_command(self.command.module, **self.texts)

@@ -16,7 +16,10 @@ MULTIRUN = {"-m", "--multirun"}
 
 @dataclass(frozen=True)
 class ComposedCommand(Command):
-    """`conf/<config_name>.yaml` has the defaults; with -m, one of `sweepers` does the work."""
+    """A command that Hydra composes.
+
+    `conf/<config_name>.yaml` has the defaults; with -m, one of `sweepers` does the work.
+    """
 
     config_name: str
     sweepers: tuple[type[PlanSweeper], ...]
@@ -37,9 +40,9 @@ class ComposedCommand(Command):
 
 
 def with_multirun(words: Sequence[str]) -> list[str]:
-    """`words` with -m: a selection of trained runs is always several."""
+    """Returns `words` with -m: a selection of trained runs is always several."""
     return [*([] if MULTIRUN & set(words) else ["-m"]), *words]
 
 
 def no_task(config: DictConfig) -> None:
-    """What Hydra wants and never calls: with -m it calls the sweeper instead."""
+    """Does nothing: Hydra wants a task and never calls it, since with -m it calls the sweeper instead."""

@@ -32,7 +32,7 @@ def register_defaults() -> None:
 
 
 def neutral_values() -> dict[str, Any]:
-    """What a key has that no file of conf/ gives a value."""
+    """Returns the value, by key, of every key that no file of conf/ gives one."""
     return {name: own.neutral for name, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED}
 
 
@@ -53,7 +53,7 @@ def check_part(key: str, name: str) -> None:
 
 
 def defaults_of(part: Part) -> dict[str, Any]:
-    """Those in the yaml beside a part from outside: defaults.yaml in its folder, or NAME.yaml beside its file."""
+    """Reads those in the yaml beside a part from outside: defaults.yaml in its folder, or NAME.yaml beside its file."""
     path = Path(part.load_description().__file__ or "")
     beside = path.with_name("defaults.yaml") if path.name == "__init__.py" else path.with_suffix(".yaml")
     given: Any = OmegaConf.to_container(OmegaConf.load(beside)) if beside.exists() else {}

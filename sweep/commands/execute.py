@@ -35,7 +35,7 @@ INTERRUPTED = 130
 
 
 def describe_all(sources: Iterable[DataSource]) -> dict[str, DataFacts]:
-    """By name of the data set; raises `ConfigError`."""
+    """Returns what is known of the data sets of `sources`, by name; raises `ConfigError`."""
     return {source.name: data.describe(source) for source in dict.fromkeys(sources)}
 
 
@@ -58,7 +58,7 @@ def train(points: Iterable[Point], facts: dict[str, DataFacts], settings: Settin
 
 
 def next_commands(plan: Plan, results_dir: Path) -> str:
-    """How the results become a table."""
+    """Returns the commands, one per line, that make a table of the results."""
     where = {"results_dir": results_dir, "sweep": plan.sweep_id}
     if plan.study not in known_studies():
         return f"table: {shell_command('sweep.tables', **where)}"
@@ -178,7 +178,7 @@ def stopped_and_compacted(results_dir: Path) -> Iterator[None]:
 
 
 def exit_on_errors(errors: Mapping[str, str], store: Store) -> None:
-    """`errors` by task id; `store` has their rows."""
+    """Exits with 1 where there are `errors`, by task id, and prints each once; `store` has their rows."""
     if errors:
         print(f"{len(errors)} runs failed; their traces are in the column `error` of {store.path}:")
         for error in sorted(set(errors.values())):

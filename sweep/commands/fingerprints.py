@@ -34,7 +34,7 @@ class RowsOfCode:
 
     @cached_property
     def todays(self) -> int:
-        """How many rows have the fingerprint that they would have today."""
+        """Returns how many rows have the fingerprint that they would have today."""
         return sum(code.fingerprint == self.fingerprint for _, code in self.rows)
 
     @cached_property
@@ -47,7 +47,7 @@ class RowsOfCode:
         return tuple(sorted({code.fingerprint for _, code in self.stale}))
 
     def acceptance(self, reason: str) -> Acceptance:
-        """What is stale, accepted as equal to today's code, by who runs this process and now."""
+        """Returns what is stale as accepted, equal to today's code, by who runs this process and now."""
         commit, is_dirty = git_state(PROJECT)
         return Acceptance(
             self.kind, self.fingerprint, self.new, len(self.stale), reason,
@@ -84,10 +84,10 @@ def _loader(dataset: str, data_source: str) -> str:
 
 
 def of_code(found: Sequence[RowsOfCode], prefix: str) -> list[RowsOfCode]:
-    """Those whose fingerprint begins with `prefix`; raises `ConfigError` where that is not one fingerprint."""
+    """Returns those whose fingerprint begins with `prefix`; raises `ConfigError` where that is not one fingerprint."""
     chosen = [each for each in found if each.fingerprint.startswith(prefix)]
     if len({each.fingerprint for each in chosen}) != 1:
-        there_are = allowed(dict.fromkeys(each.fingerprint[:12] for each in found)) or "none"
+        there_are = allowed(dict.fromkeys(each.fingerprint[:12] for each in found))
         raise ConfigError(
             f"code={prefix}: {'several codes begin' if chosen else 'no row has code that begins'} "
             f"so; there are {there_are}"

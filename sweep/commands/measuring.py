@@ -62,7 +62,7 @@ def measure(values: Values, configs: Sequence[MeasureConfig], launcher: PlanLaun
 
 
 def measurable(runs: Sequence[RunConfig], configs: Sequence[MeasureConfig]) -> list[RunConfig]:
-    """Those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
+    """Returns those that the measures are defined for; names the others. Raises `ConfigError` where all are others."""
     why = "measured are networks without fused attention"
     known = those(runs, lambda run: network_of(run.model).quantizes_activations, why)
     in_memory = all(config.train_images for config in configs)

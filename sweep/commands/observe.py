@@ -51,16 +51,16 @@ class Sweep:
 
     @property
     def kind(self) -> Kind:
-        """Of its work."""
+        """The kind of its work."""
         return cast("Kind", pq.read_schema(self.folder.plan).metadata.get(b"kind", b"train").decode())
 
     @property
     def store(self) -> Store:
-        """Where its rows are."""
+        """The store of its rows."""
         return STORES[self.kind](self.results_dir)
 
     def by_other_code(self, runs: pd.DataFrame) -> pd.DataFrame:
-        """Those of its `runs` whose row was made by other code than was planned, and than is accepted as equal to that.
+        """Returns those of its `runs` whose row was made by other code than was planned or accepted as equal to that.
 
         There are none of a plan that names no code, as plans did not before.
         """
@@ -70,11 +70,11 @@ class Sweep:
         return both.loc[[made != planned and (made, planned) not in accepted for made, planned in pairs]]
 
     def events(self) -> list[Event]:
-        """Of all its journals, in the order of time."""
+        """Returns the events of all its journals, in the order of time."""
         return events_of(self.folder.journals())
 
     def deaths(self) -> dict[str, int]:
-        """How often a worker ended before its runs, by cause, the most frequent first."""
+        """Counts how often a worker ended before its runs, by cause, the most frequent first."""
         found = Counter(in_words(event.cause, event.signal) for event in self.events() if isinstance(event, Died))
         return dict(found.most_common())
 
@@ -87,7 +87,7 @@ def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
     found = [Sweep(folder) for folder in ResultsDir(results_dir).sweeps()]
     chosen = [one for one in found if sweep in ("", one.sweep_id)]
     if not chosen:
-        names = allowed(one.sweep_id for one in found) or "none"
+        names = allowed(one.sweep_id for one in found)
         raise ConfigError(f"results_dir={results_dir} sweep={sweep}: no such sweep; there are {names}")
     return chosen
 
@@ -99,7 +99,7 @@ def running(events: Iterable[Event]) -> set[str]:
 
 
 def scheduler_states(sweep: Sweep) -> Counter[str]:
-    """Its tasks in SLURM's queue by state; raises what the commands raise."""
+    """Counts its tasks in SLURM's queue by state; raises what the commands raise."""
     live, _ = sweep.ledger().open()
     watch = Watch()
     watch.look(live)
@@ -108,6 +108,6 @@ def scheduler_states(sweep: Sweep) -> Counter[str]:
 
 
 def describe_deaths(deaths: Mapping[str, int]) -> str:
-    """`Sweep.deaths` as a line; empty for none."""
+    """Returns `Sweep.deaths` as a line; empty for none."""
     causes = ", ".join(f"{count} {cause}" for cause, count in deaths.items())
     return f"workers that ended before their runs, and were tried again: {causes}" if causes else ""

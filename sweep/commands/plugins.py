@@ -35,7 +35,7 @@ def register_plugins(*sweepers: type[PlanSweeper]) -> None:
 
 
 def with_default_launcher(argv: list[str]) -> list[str]:
-    """`argv` with SLURM as the launcher, where it answers and nothing else was chosen.
+    """Returns `argv` with SLURM as the launcher, where it answers and nothing else was chosen.
 
     Where there is sbatch and no answer, says so and that runs are local.
     """
@@ -56,5 +56,5 @@ def with_default_launcher(argv: list[str]) -> list[str]:
 
 
 def chooses_launcher(word: str) -> bool:
-    """Whether it is an override of hydra/launcher in any of Hydra's forms; `hydra.launcher.KEY` only sets it up."""
+    """Tells whether `word` overrides hydra/launcher in any of Hydra's forms; `hydra.launcher.KEY` only sets it up."""
     return Argument(word).key == "hydra/launcher"

@@ -14,13 +14,13 @@ from sweep.worker.weight_files import teacher_run
 
 
 def todays_code(kind: Kind, results_dir: Path, rows: Iterable[Mapping[str, Any]]) -> TodaysCode:
-    """`rows` are those of trained runs, among them every run that is a teacher."""
+    """Returns today's code of work of `kind`; `rows` are of trained runs, among them every run that is a teacher."""
     teachers = {row["run_id"]: row for row in rows}
     return TodaysCode(kind, partial(teacher_run, rows=teachers), accepted_code(results_dir, kind))
 
 
 def code_of_work(kind: Kind, results_dir: Path) -> CodeOfWork:
-    """Of work on trained runs: with the code of the engine that trained each."""
+    """Returns the code of work on trained runs, a function of run and images, with the engine that trained each."""
     rows = stored(results_dir, ("run_id", "engine", *RUN_FIELDS))
     engines = {row["run_id"]: row["engine"] or "plain" for row in rows}
     code = todays_code(kind, results_dir, rows)

@@ -129,14 +129,14 @@ def _check_images(run: RunConfig, facts: DataFacts) -> None:
 
 
 def stored_of_runs(results_dir: Path, columns: Iterable[str], kind: Kind) -> list[tuple[RunConfig, dict[str, Any]]]:
-    """What such work left before, with the runs that it was done on; those of parts not known here are left out."""
+    """Returns the rows that such work left, with their runs; those of parts not known here are left out."""
     rows = stored(results_dir, ("run_id", *RUN_FIELDS))
     runs = {row["run_id"]: run_of_row(row) for row in rows if not unknown_parts(row)}
     return [(runs[row["run_id"]], row) for row in stored(results_dir, columns, kind) if row["run_id"] in runs]
 
 
 def with_kept_weights(plan: Plan, settings: Settings) -> Plan:
-    """`plan` without the runs that kept no weights, which are named; raises `ConfigError` if all."""
+    """Returns `plan` without the runs that kept no weights, which are named; raises `ConfigError` if all."""
     results = ResultsDir(Path(settings.results_dir))
     to_do = {planned.run_id for planned in plan.to_do(settings.rerun)}
     missing = [run_id for run_id in sorted(to_do) if not results.weights(run_id).exists()]

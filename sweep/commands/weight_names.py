@@ -53,7 +53,7 @@ class WeightNames:
         return {row["run_id"]: row for row in stored(self._results_dir, ("run_id", "status", *RUN_FIELDS))}
 
     def exact(self, point: Values) -> dict[str, Any]:
-        """`point` with the exact names of its weights, which exist and fit; raises `ConfigError`."""
+        """Returns `point` with the exact names of its weights, which exist and fit; raises `ConfigError`."""
         values = dict(point)
         for key in FILE_OF:
             values[key] = self._name(key, point)

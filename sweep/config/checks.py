@@ -11,7 +11,8 @@ class ConfigError(ValueError):
 
 
 def allowed(values: Iterable[object]) -> str:
-    return ", ".join(str(value) for value in values)
+    """Lists `values` for people; "none" where there is none."""
+    return ", ".join(str(value) for value in values) or "none"
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
@@ -26,7 +27,7 @@ def no_such_key(word: str, name: str, listed: Mapping[str, Iterable[str]], known
     """
     listed = {purpose: list(names) for purpose, names in listed.items()}
     hint = did_you_mean(name, known or [name for names in listed.values() for name in names]) or "."
-    lists = " ".join(f"{purpose}: {allowed(names) or 'none'}." for purpose, names in listed.items())
+    lists = " ".join(f"{purpose}: {allowed(names)}." for purpose, names in listed.items())
     return ConfigError(f"{word}: there is no such key{hint} {lists}")
 
 
@@ -57,7 +58,7 @@ def check_number(name: str, value: object, low: float, low_open: bool = False, h
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...], otherwise: str = "") -> str:
-    """`otherwise` ends the message, where more than the choices could be meant."""
+    """Returns `value` as text; raises `ConfigError`, whose message `otherwise` ends, where it is none of `choices`."""
     if str(value) not in choices:
         meant = did_you_mean(str(value), choices)
         raise ConfigError(f"{name}={value}: allowed are {allowed(choices)}{meant}{otherwise}")

@@ -31,12 +31,12 @@ def check_declarations() -> None:
 
 
 def chosen_parts(values: Values) -> list[Part]:
-    """Those of `values`, whose quantizer is settled; full precision has none."""
+    """Returns the parts of `values`, whose quantizer is settled; full precision has none."""
     return [part_of(kind, values[kind.key]) for kind in KINDS if values[kind.key] != NO_QUANTIZER]
 
 
 def check_chosen(key: str, value: object) -> str:
-    """`value`, where it is the name of a part of the kind with this key; raises `ConfigError`."""
+    """Returns `value`, the name of a part of the kind with this key; raises `ConfigError` where it is none."""
     name = str(value)
     if (key, name) != (Quantizer.key, NO_QUANTIZER):
         part_of(next(kind for kind in KINDS if kind.key == key), name)

@@ -13,8 +13,8 @@ _SIZED = re.compile(r"(.+)_(\d+)")
 
 @dataclass(frozen=True)
 class DataSet(Part):
-    """Its code has `prepare(source, cache_dir)` and `load(source, cache_dir)`, `describe(source)` where it has no
-    `facts`, and `load_files(source)` where facts say that it has files: see `sweep.data`.
+    """A data set. Its code has `prepare(source, cache_dir)` and `load(source, cache_dir)`, `describe(source)` where it
+    has no `facts`, and `load_files(source)` where facts say that it has files: see `sweep.data`.
 
     Rows call it by its name, followed, where images are brought to a size, by their side in pixels: imagenet_224.
     """
@@ -67,7 +67,7 @@ def without_side(dataset: str) -> str:
 
 
 def published_name(dataset: str) -> str | None:
-    """What papers call the data set that rows call `dataset`; None where they have none such, or of another size."""
+    """Returns what papers call what rows call `dataset`; None where they have none such, or of another size."""
     found = named_in_rows(dataset)
     if found is None or found[1] != found[0].printed_side or not found[0].printed:
         return None
@@ -75,7 +75,7 @@ def published_name(dataset: str) -> str | None:
 
 
 def published_corruptions_name(dataset: str, strengths: str) -> str | None:
-    """What papers call the corrupted test images of the data set that rows call `dataset`: CIFAR-10-C.
+    """Returns what papers call the corrupted test images of the data set that rows call `dataset`: CIFAR-10-C.
 
     None where `strengths`, the constants of their corruptions, are others than those of the published images.
     """
@@ -84,13 +84,13 @@ def published_corruptions_name(dataset: str, strengths: str) -> str | None:
 
 
 def has_published_corruptions(dataset: str, strengths: str) -> bool:
-    """Whether the corruptions of the data set that rows call `dataset` are published at these `strengths`."""
+    """Tells whether the corruptions of the data set that rows call `dataset` are published at these `strengths`."""
     found = named_in_rows(dataset)
     return found is not None and bool(strengths) and found[0].corrupted == strengths
 
 
 def printed_name(dataset: str) -> str:
-    """What tables call the data set that rows call `dataset`."""
+    """Returns what tables call the data set that rows call `dataset`."""
     found = named_in_rows(dataset)
     if found is None or not found[0].printed:
         return dataset

@@ -37,12 +37,12 @@ class Distortion:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What makes or finds the images."""
+        """The parts that make or find the images."""
         return ()
 
     @property
     def options_id(self) -> str:
-        """sha256 of what the images are, as other ids."""
+        """Returns the sha256 of what the images are, in hexadecimal, as other ids."""
         canonical = json.dumps([self.corruption, self.severity, self.seed, self.source])
         return hashlib.sha256(canonical.encode()).hexdigest()
 

@@ -30,5 +30,5 @@ def resolved_for(device: Literal["cpu", "cuda"], settings: Settings) -> Settings
 
 
 def engine_for(run: RunConfig, wanted: str) -> str:
-    """`wanted`, or the plain engine where `run` cannot join an array."""
+    """Returns `wanted`, or the plain engine where `run` cannot join an array."""
     return wanted if can_join_array(run) else "plain"

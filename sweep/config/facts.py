@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """What is known of a data set without loading it: images per split, shape (C, H, W), classes."""
+    """Facts of a data set that are known without loading it: images per split, shape (C, H, W), classes."""
 
     train_size: int
     test_size: int

@@ -32,7 +32,7 @@ def with_fields(of_parts: Mapping[str, Hyperparameter], whose: str) -> Callable[
 
 
 def hyperparameters(config: Any, of_parts: Mapping[str, Hyperparameter]) -> Mapping[str, Hyperparameter]:
-    """Those of the fields of `config`, by name, in their order."""
+    """Returns the hyperparameters of the fields of `config`, by name, in their order."""
     return {
         each.name: of_parts.get(each.name) or Hyperparameter(each.name, each.type, **each.metadata)
         for each in dataclasses.fields(config)

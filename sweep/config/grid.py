@@ -87,7 +87,7 @@ def expand(axes: Sequence[Axis], base: Mapping[str, Any]) -> Iterator[dict[str, 
 
 
 def in_order_of_dependence(axes: Sequence[Axis]) -> list[Axis]:
-    """Those that others depend on before these."""
+    """Returns `axes`, those that others depend on before these; raises `ConfigError` where they form a circle."""
     ordered: list[Axis] = []
     waiting = list(axes)
     while waiting:

@@ -10,7 +10,8 @@ from sweep.config.parts import Hyperparameter, Part, Values
 
 @dataclass(frozen=True)
 class Quantizer(Part):
-    """Its code has `weight_quantizer(run, weight, bits, layer)`, `activation_quantizer(run, bits)` or both.
+    """A quantizer. Its code has `weight_quantizer(run, weight, bits, layer)`, `activation_quantizer(run, bits)` or
+    both.
 
     `weights` and `activations` are the hyperparameters that each reads, None where it has no such quantizer; `reads`
     follows from them. bits, act_bits and first_last are everyone's.
@@ -44,7 +45,8 @@ class Quantizer(Part):
 
 @dataclass(frozen=True)
 class Rule(Part):
-    """Its code has `make_updates(run, model, optimizer, scaler)`, which returns `sweep.training.updates.base.Updates`.
+    """An update rule. Its code has `make_updates(run, model, optimizer, scaler)`, which returns
+    `sweep.training.updates.base.Updates`.
 
     `passes(run)` are the forward and backward passes of a step, a mean over steps.
     """
@@ -62,7 +64,7 @@ class Rule(Part):
 
 @dataclass(frozen=True)
 class Optimizer(Part):
-    """Its code has `make_optimizer(groups, run, common)`, which returns a `torch.optim.Optimizer`.
+    """An optimizer. Its code has `make_optimizer(groups, run, common)`, which returns a `torch.optim.Optimizer`.
 
     `groups` are parameters as torch takes them, `common` has lr, a tensor on a GPU, and weight_decay. The schedule sets
     the learning rate of all groups anew before every epoch.
@@ -79,7 +81,7 @@ class Optimizer(Part):
 
 @dataclass(frozen=True)
 class Schedule(Part):
-    """Its code has `learning_rate(run, epoch)`, of an epoch counted from 0."""
+    """A schedule. Its code has `learning_rate(run, epoch)`, of an epoch counted from 0."""
 
     key: ClassVar = "lr_decay"
     room: ClassVar = "sweep.training.schedules"

@@ -26,7 +26,7 @@ class MeasureColumn:
 
 
 class ImagePasses(NamedTuple):
-    """How many images go through the network: forward alone, and for a loss and its gradient."""
+    """Counts of images that go through the network: forward alone, and for a loss and its gradient."""
 
     forward: float = 0
     gradient: float = 0
@@ -38,7 +38,7 @@ def no_passes(values: Values, images: int, classes: int) -> ImagePasses:
 
 @dataclass(frozen=True)
 class Measure(Part):
-    """Its code has `of_form(form)`, `of_run(subject)` or both, which return the values of those columns by name.
+    """A measure. Its code has `of_form(form)`, `of_run(subject)` or both, which return values of columns by name.
 
     `form` and `subject` are those of `sweep.measures.subject`. A column of a form is in rows twice, with the prefixes
     raw_ and folded_. `reads` are settings, `measure.NAME` on command lines. `passes(values, images, classes)` says what
@@ -56,7 +56,7 @@ class Measure(Part):
 
     @property
     def columns(self) -> tuple[MeasureColumn, ...]:
-        """As they are in rows."""
+        """The columns as they are in rows."""
         of_forms = (replace(column, name=f"{form}_{column.name}") for form in FORMS for column in self.of_form)
         return (*self.of_run, *of_forms)
 
@@ -69,7 +69,7 @@ def measures() -> Mapping[str, Measure]:
 
 
 def columns_of_forms() -> dict[str, MeasureColumn]:
-    """By name, without the prefix of the form."""
+    """Returns the columns by name, without the prefix of the form."""
     return {column.name: column for measure in measures().values() for column in measure.of_form}
 
 
@@ -84,7 +84,7 @@ def in_table(table: str) -> tuple[str, ...]:
 
 
 def images_taken(count: int, images: int) -> int:
-    """Of `images`, where `count` are asked for and 0 is all."""
+    """Returns how many of `images` are taken, where `count` are asked for and 0 is all."""
     return min(count or images, images)
 
 

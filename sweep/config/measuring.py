@@ -34,12 +34,12 @@ class MeasureConfig:
 
     @property
     def options_id(self) -> str:
-        """sha256 of the canonical JSON, so that no default and no later setting changes what an id means."""
+        """Returns the sha256 of the canonical JSON: no default and no later setting changes what an id means."""
         return hashlib.sha256(canonical_json(self).encode()).hexdigest()
 
     @property
     def parts(self) -> tuple[Measure, ...]:
-        """What is measured."""
+        """The parts that measure."""
         return tuple(measure for measure in measures().values() if not measure.is_from_outside)
 
     if TYPE_CHECKING:

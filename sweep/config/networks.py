@@ -26,7 +26,7 @@ RGB = 3  # channels
 
 
 class NetworkSize(Protocol):
-    """What a network may read of a run."""
+    """The sizes that a network may read of a run."""
 
     @property
     def base_width(self) -> int: ...
@@ -42,7 +42,7 @@ Builder = Callable[[NetworkSize, int, int, tuple[int, int]], "nn.Module"]
 
 @dataclass(frozen=True)
 class Network(Part):
-    """Its code has the function `build`, a `Builder`, by that name or the one given here."""
+    """A network. Its code has the function `build`, a `Builder`, by that name or the one given here."""
 
     key: ClassVar = "model"
     room: ClassVar = "sweep.models"
@@ -68,7 +68,7 @@ class Network(Part):
         return builder
 
     def misfit(self, channels: int, height: int, width: int) -> str | None:
-        """What kind of images is needed instead of (channels, height, width), or None where these will do."""
+        """Returns what kind of images is needed instead of (channels, height, width), or None where these will do."""
         if self.channels not in (None, channels):
             return f"images of {self.channels} channels"
         if min(height, width) < self.min_side:
@@ -78,19 +78,19 @@ class Network(Part):
         return None
 
     def images_in_words(self) -> str:
-        """Those that it takes, as `misfit` refuses others."""
+        """Returns the images that it takes, in words, as `misfit` refuses others."""
         words = [f"{self.channels} channels"] if self.channels else []
         words += [f"at least {self.min_side} x {self.min_side}"] if self.min_side > 1 else []
         words += [f"square, the side a multiple of {self.patch}"] if self.patch else []
         return ", ".join(words) or "any"
 
     def printed_name_on(self, data_set: str) -> str:
-        """What tables call it on images of the data set of that name: its own name where papers have another there."""
+        """Returns what tables call it on images of that data set: its own name where papers have another there."""
         is_theirs = not self.printed_on or data_set in self.printed_on
         return self.printed_name if is_theirs else self.name
 
     def published_name(self, values: Mapping[str, Any], data_set: str, published: str) -> str | None:
-        """What the table results/published/<published> calls the network of a run with these sizes among its `values`.
+        """Returns what results/published/<published> calls the network of a run with these sizes among its `values`.
 
         None where papers have no such network on the data set of that name, or one of other sizes. A size that `values`
         lack, as they are of a mean over it, fits any.
@@ -101,7 +101,7 @@ class Network(Part):
         return name if is_theirs and name in self.printed else None
 
     def with_sizes(self, name: str, values: Mapping[str, Any]) -> str:
-        """`name` as tables of several sizes have it: NiN (4x10) is of depth 4 and width 10."""
+        """Returns `name` as tables of several sizes have it: NiN (4x10) is of depth 4 and width 10."""
         return f"{name} ({self.printed_sizes.format(**values)})" if self.printed_sizes else name
 
 

@@ -66,13 +66,13 @@ def dotted(arguments: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def is_found(module: str) -> bool:
-    """Whether there is a module of that name to import."""
+    """Tells whether there is a module of that name to import."""
     return spec_of(module) is not None
 
 
 @cache
 def spec_of(module: str) -> ModuleSpec | None:
-    """Where `module` would be imported from, None where there is none; imports nothing."""
+    """Returns where `module` would be imported from, None where there is none; imports nothing."""
     package, *inner = module.split(".")
     spec = importlib.util.find_spec(package)
     for name in inner:
@@ -135,7 +135,7 @@ def not_found(module: str, named_by: str) -> ConfigError:
     around = module.rpartition(".")[0]
     package = spec_of(around) if around else None
     names = [info.name for info in pkgutil.iter_modules(package.submodule_search_locations)] if package else []
-    there = f" {around} has {allowed(names) or 'no modules'}." if package else ""
+    there = f" {around} has {allowed(names)}." if package else ""
     return ConfigError(
         f"{named_by}: there is no module {module} here.{there} A part from outside must be importable wherever runs "
         f"are planned or trained: install its package there, or put its folder on PYTHONPATH"
@@ -152,7 +152,7 @@ def _named_by(module: str) -> str:
 
 
 def in_a_line(error: Exception) -> str:
-    """What `error` is, and the file and line where it was raised: of code of the user's, where it came through that."""
+    """Says what `error` is, and in which file and line: of code of the user's, where it came through that."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
@@ -194,12 +194,12 @@ class _Watch(MetaPathFinder):
 
 
 def is_dotted(name: str) -> bool:
-    """Whether `name` is of the form a.b, as parts from outside have it."""
+    """Tells whether `name` is of the form a.b, as parts from outside have it."""
     return _DOTTED.fullmatch(name) is not None
 
 
 def hint(name: str) -> str:
-    """What to do where `name`, which is no part that is known here, looks like one from outside."""
+    """Says what to do where `name`, which is no part that is known here, looks like one from outside."""
     if not is_dotted(name):
         return ""
     return f". If {name} is a part from outside, install its package here, or name it in {VARIABLE}"

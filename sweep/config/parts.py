@@ -63,7 +63,7 @@ class Hyperparameter:
     is_refused_unread: bool = False  # whether another value than the neutral one is an error where nothing reads it
 
     def check(self, value: object) -> Any:
-        """`value` in the declared type; raises `ConfigError`, which says what is allowed."""
+        """Returns `value` in the declared type; raises `ConfigError`, which says what is allowed."""
         try:
             return self._remembered(value)
         except TypeError:  # a list cannot be remembered
@@ -112,7 +112,7 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Part:
-    """What is declared of any part. `conflict` is the error of values that cannot go with it, or None.
+    """The description of a part of any kind. `conflict` is the error of values that cannot go with it, or None.
 
     `printed` are the names that it has in published tables: first the one that ours have, then how papers spell it
     besides. `code` is the module that does the work and may import torch; of a part that is a folder it is the module
@@ -135,20 +135,20 @@ class Part:
 
     @property
     def is_from_outside(self) -> bool:
-        """Those are known by their dotted names."""
+        """True of parts that are known by their dotted names."""
         return self.name == self.module
 
     @property
     def printed_name(self) -> str:
-        """What tables call it: the first of `printed`, its own name where there is none."""
+        """The name that tables call it by: the first of `printed`, its own where there is none."""
         return self.printed[0] if self.printed else self.name
 
     def read_with(self, values: Values) -> Iterator[Hyperparameter]:
-        """Those that it reads where the others are as in `values`."""
+        """Yields the hyperparameters that it reads where the others are as in `values`."""
         return (own for own in self.reads if own.read_if(values))
 
     def defaults(self) -> dict[str, Any]:
-        """What choosing it sets, where no file says more."""
+        """Returns what choosing it sets, by key, where no file says more."""
         return {self.key: self.name}
 
     def signatures(self) -> tuple[str, ...]:
@@ -195,7 +195,7 @@ def part_of(kind: type[AnyPart], name: str) -> AnyPart:
 
 
 def printed_name_of(kind: type[Part], name: str) -> str:
-    """What tables call the part of that name; the name itself where there is no such part."""
+    """Returns what tables call the part of that name; the name itself where there is no such part."""
     part: Part | None = parts_of(kind).get(name)
     return part.printed_name if part else name
 

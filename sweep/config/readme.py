@@ -61,7 +61,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def renewed(text: str) -> str:
-    """`text` with the table of each name anew between `<!-- NAME -->` and `<!-- end NAME -->`."""
+    """Returns `text` with the table of each name anew between `<!-- NAME -->` and `<!-- end NAME -->`."""
     for name, table in TABLES.items():
         start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
         before, found, rest = text.partition(start)

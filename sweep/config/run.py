@@ -127,7 +127,7 @@ class RunConfig:
 
     @property
     def run_id(self) -> str:
-        """sha256 of the canonical JSON, so that no default of conf/ and no later hyperparameter changes an id."""
+        """Returns the sha256 of the canonical JSON: no default of conf/ and no later hyperparameter changes an id."""
         return hashlib.sha256(canonical_json(self).encode()).hexdigest()
 
     if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def canonical_json(run: RunConfig) -> str:
 
 
 def decodes_batches(run: RunConfig) -> bool:
-    """Whether the images of `run` are decoded from their files for every batch, instead of once for all."""
+    """Tells whether the images of `run` are decoded from their files for every batch, instead of once for all."""
     return run.augmentation == FILE_CROP_FLIP
 
 
@@ -172,7 +172,7 @@ def evaluated_epochs(run: RunConfig) -> list[int]:
 
 
 def can_join_array(run: RunConfig) -> bool:
-    """Whether the array engine knows all that `run` needs; the plain engine trains the others."""
+    """Tells whether the array engine knows all that `run` needs; the plain engine trains the others."""
     if decodes_batches(run) or any(getattr(run, name) != neutral for name, neutral in _NEUTRAL_IN_ARRAYS):
         return False
     parts = chosen_parts({kind.key: getattr(run, kind.key) for kind in KINDS})
@@ -186,7 +186,7 @@ def array_key(run: RunConfig) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class DataSource:
-    """Where the images of a data set come from: `loader` names what reads them, the rest is what it needs."""
+    """The place where the images of a data set come from: `loader` names what reads them, the rest is what it needs."""
 
     loader: str
     name: str

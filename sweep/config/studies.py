@@ -46,7 +46,7 @@ class StudySpec:
 
 
 def known_studies() -> list[str]:
-    """Those with a table; NAME_first trains what the runs of NAME start from."""
+    """Lists the studies with a table; NAME_first trains what the runs of NAME start from."""
     return sorted(path.stem for path in STUDIES_DIR.glob("*.yaml") if not path.stem.endswith(FIRST))
 
 

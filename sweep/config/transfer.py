@@ -29,7 +29,7 @@ def check_weights(name: str, value: object, none: str) -> str:
 
 
 def kind_of(weights: str) -> str:
-    """run, file, pretrained, full_precision, random or none."""
+    """Returns what names weights: run, file, pretrained, full_precision, random or none."""
     return weights.partition(":")[0]
 
 

@@ -12,7 +12,7 @@ Options = MeasureConfig | Distortion
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`kind` is one of sweep.worker.kinds; `options` is what that needs to know besides the run."""
+    """Work on a run: `kind` is one of sweep.worker.kinds; `options` is what that needs to know besides the run."""
 
     kind: Kind
     options: Options | None = None

@@ -28,7 +28,7 @@ def package_version() -> str:
 
 
 def enlargement(corruption: str, height: int, width: int) -> int:
-    """How many times the side of small images is before they are corrupted; pixelate would only undo it."""
+    """Returns by what factor small images are enlarged before they are corrupted; pixelate would only undo it."""
     return 1 if corruption == "pixelate" else -(-LEAST_SIDE // min(height, width, LEAST_SIDE))
 
 
@@ -39,13 +39,13 @@ def constants(height: int, width: int) -> str:
 
 
 def image_seed(distortion: Distortion, index: int) -> int:
-    """Of the image that is `index`-th in its test set: the same whoever draws it, and in whatever order."""
+    """Returns the seed of the image that is `index`-th in its test set: whoever draws it, in whatever order."""
     key = f"{distortion.seed} {distortion.corruption} {distortion.severity} {index}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "little")
 
 
 def corrupted_image(image: Images, distortion: Distortion, index: int) -> Images:
-    """`image` (H, W, C) corrupted, of the same shape.
+    """Returns `image` (H, W, C) corrupted, of the same shape.
 
     Small images are corrupted with every pixel repeated, and one pixel of each block is kept: noise and colours are
     as strong as on large images, blurs, weather and compression act on a grid so many times finer. Of grey images,

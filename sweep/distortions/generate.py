@@ -26,11 +26,11 @@ class Maker(Protocol):
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Of all images (N, H, W, C)."""
+        """The shape of all images, (N, H, W, C)."""
         ...
 
     def image(self, distortion: Distortion, position: int) -> Images:
-        """(H, W, C)."""
+        """Returns one image (H, W, C)."""
         ...
 
 

@@ -50,7 +50,7 @@ class TestSet:
 
 @dataclass(frozen=True)
 class CorruptedImages:
-    """Of a test set, whole or the `subset` that runs are evaluated on."""
+    """The corrupted images of a test set, whole or the `subset` that runs are evaluated on."""
 
     source: DataSource
     subset: int  # images, 0 for all
@@ -58,7 +58,7 @@ class CorruptedImages:
     decoded: bool  # from files, as evaluation has them, see sweep/data/streamed.py; otherwise from those in memory
 
     def load(self, distortion: Distortion, cache_dir: Path) -> Images:
-        """(N, H, W, C), memory-mapped; after `prepare`."""
+        """Returns images (N, H, W, C), memory-mapped; after `prepare`."""
         if distortion.source == CIFAR_C:
             images = cifar_images(distortion)
             return images[_index(len(images), self.subset)]
@@ -66,7 +66,7 @@ class CorruptedImages:
         return found
 
     def missing(self, distortions: Sequence[Distortion], cache_dir: Path) -> list[Distortion]:
-        """Those whose images `prepare` has to make."""
+        """Returns the corruptions whose images `prepare` has to make."""
         made = [distortion for distortion in distortions if distortion.source != CIFAR_C]
         return [each for each in made if missing(self._folder(each, cache_dir), [each])]
 
@@ -118,7 +118,7 @@ class CorruptedImages:
 
 
 def images_for(source: DataSource, run: RunConfig) -> CorruptedImages:
-    """Those that `run` is evaluated on."""
+    """Returns the corrupted images that `run` is evaluated on."""
     return CorruptedImages(source, run.test_subset, run.data_sha256, decodes_batches(run))
 
 

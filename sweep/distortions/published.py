@@ -20,7 +20,7 @@ SHOWN = 3  # names in an error
 
 
 def source_in(directory: str | None) -> str:
-    """What `directory` holds, or that images are generated where none is given; raises `ConfigError`."""
+    """Returns what `directory` holds, or that images are generated where none is given; raises `ConfigError`."""
     if directory is None:
         return GENERATED
     folder = Path(directory)

@@ -31,7 +31,7 @@ class Subject:
     batching: Batching
 
     def space(self, model: nn.Module, quantizers: Mapping[str, LSQ] | None = None) -> WeightSpace:
-        """Of the tensors of `model` that `config` says are perturbed, quantized anew where `quantizers` say how."""
+        """Spans the tensors of `model` that `config` has perturbed, quantized anew where `quantizers` say how."""
         return WeightSpace(model, self._perturbed_names(model), self.batching, quantizers)
 
     def _perturbed_names(self, model: nn.Module) -> list[str]:

@@ -75,7 +75,7 @@ def planned_and_stored(results_dir: Path, sweep: str = "", study: str = "") -> p
     plans = [one.plan for one in sweeps if sweep in ("", one.sweep_id)]
     if sweep and not plans:
         known = allowed(one.sweep_id for one in sweeps)
-        raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known or 'none'}")
+        raise ConfigError(f"sweep={sweep}: no such sweep in {results_dir}; there are {known}")
     if study:
         plans = [path for path in plans if study_of(path) == study]
         if not plans:

@@ -33,7 +33,7 @@ ROW_COLUMNS = tuple(dict.fromkeys((*execute.PLAN_COLUMNS, *METRICS)))
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is searched, where and with what."""
+    """A search: its space, its options, and what it is done with."""
 
     space: Space | Alternatives
     options: SearchOptions

@@ -43,7 +43,7 @@ class Objective:
 
     @property
     def worst(self) -> float:
-        """What a diverged run is told as."""
+        """The value that a diverged run is told as: infinite."""
         return math.inf if self.direction == "minimize" else -math.inf
 
     def at_epoch(self, evaluated: Evaluated) -> float | None:
@@ -53,7 +53,7 @@ class Objective:
 
 
 def parse_objective(text: str) -> Objective:
-    """`minimize test_loss`; raises `ConfigError`."""
+    """Reads `minimize test_loss` and the like; raises `ConfigError`."""
     direction, _, column = text.strip().partition(" ")
     if direction not in DIRECTIONS or column not in METRICS:
         hint = did_you_mean(column, METRICS) if column not in METRICS else ""
@@ -85,7 +85,7 @@ class SearchOptions:
         return self.pruner.name != "none"
 
     def description(self) -> dict[str, Any]:
-        """What makes a search another one, as JSON can hold it: more trials, or more rows, are the same search."""
+        """Returns what makes a search another one, as JSON can hold it: with more trials or rows it is the same."""
         return {
             "objectives": [vars(objective) for objective in self.objectives],
             "sampler": [vars(self.sampler), self.sampler_seed],

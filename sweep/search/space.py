@@ -17,7 +17,7 @@ FLOATS = ("lr", "weight_decay", "momentum", "lr_gamma", "pact_alpha", "tempering
 
 
 class Suggests(Protocol):
-    """What a space needs of a trial of Optuna."""
+    """A trial of Optuna, as far as a space needs it."""
 
     def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
 
@@ -98,7 +98,7 @@ class Space:
             yield from map(self.exact, expand([*self.axes, *ends], base))
 
     def parameters(self, run: RunConfig) -> dict[str, Any] | None:
-        """What a trial would have chosen to get `run`; None where it is no point of the space."""
+        """Returns what a trial would have chosen to get `run`; None where it is no point of the space."""
         for choice in self.bases:
             parameters = self._parameters_at(choice, run)
             if parameters is not None:
@@ -158,7 +158,7 @@ class Alternatives:
         return chain.from_iterable(part.corners() for part in self.parts)
 
     def parameters(self, run: RunConfig) -> dict[str, Any] | None:
-        """What a trial would have chosen to get `run`, of the first part that has it; None where none has."""
+        """Returns what a trial would have chosen to get `run`, of the first part that has it; None where none has."""
         for number, part in enumerate(self.parts, 1):
             found = part.parameters(run)
             if found is not None:

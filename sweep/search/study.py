@@ -27,7 +27,7 @@ Curve = Mapping[int, float]  # objective by evaluated epoch
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How runs went, by run id. A run that is in none of these failed."""
+    """The outcomes of runs, by run id. A run that is in none of these failed."""
 
     rows: Mapping[str, Mapping[str, Any]]
     running: frozenset[str] = frozenset()
@@ -96,7 +96,7 @@ def _frozen(space: Space | Alternatives, options: SearchOptions, trial: AskedTri
 
 
 def ask(study: optuna.Study, space: Space | Alternatives, count: int) -> list[AskedTrial]:
-    """`count` new trials. Raises `ConfigError` where a point cannot be trained."""
+    """Asks for `count` new trials; raises `ConfigError` where a point cannot be trained."""
     asked = []
     with warnings.catch_warnings():
         # A Gaussian process takes the worst finite value for the infinite one of a diverged run: as it should.

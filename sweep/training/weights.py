@@ -40,7 +40,7 @@ def load_best(
 
 def _loaded(model: nn.Module, states: Mapping[str, StateDict], kept: str, run: RunConfig) -> nn.Module:
     if not {"initial", "best"} <= states.keys():
-        raise ConfigError(f"kept weights have {allowed(states) or 'nothing'}: needed are initial and best")
+        raise ConfigError(f"kept weights have {allowed(states)}: needed are initial and best")
     state = states[kept]
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}

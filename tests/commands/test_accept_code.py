@@ -63,8 +63,8 @@ def test_rows_without_an_engine_are_of_the_plain_one(tmp_path: Path) -> None:
         rows_store(tmp_path).write(run.run_id, [row_of(run, engine=engine)])
     code = code_of_work("measure", tmp_path)
     today = todays_code("measure", tmp_path, [])
-    assert code(LSQ, DIGITS) == today.of(LSQ, DIGITS, "plain") != today.of(LSQ, DIGITS, "array")
-    assert code(OTHER, DIGITS) == today.of(OTHER, DIGITS, "array")
+    assert code(LSQ, DIGITS, None) == today.of(LSQ, DIGITS, "plain") != today.of(LSQ, DIGITS, "array")
+    assert code(OTHER, DIGITS, None) == today.of(OTHER, DIGITS, "array")
 
 
 def lines(listing: str) -> list[list[str]]:
