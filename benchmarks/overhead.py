@@ -20,7 +20,7 @@ from tests.cluster.cluster import SlurmCluster
 
 NO_TRAINING = """
 import sys
-if "submitit.core._submit" in " ".join(sys.orig_argv):
+if "launchers.start" in " ".join(sys.orig_argv):
     from sweep.results.schema import ROWS
     from sweep.worker.train import Training
     from sweep.worker.work import Outcome, Result

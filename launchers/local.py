@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 import signal
 import time
 from collections import deque
@@ -134,12 +135,18 @@ def work_locally(pack: Pack) -> None:
     work_on(pack)
 
 
+class _WorkerExecutor(submitit.LocalExecutor):
+    @property
+    def _submitit_command_str(self) -> str:
+        return f"{self.python} -u -m launchers.start {shlex.quote(str(self.folder))}"
+
+
 class _Process:
     """The worker of one pack."""
 
     def __init__(self, pack: Pack, gpus: tuple[int, ...]) -> None:
         self.pack = pack
-        executor = submitit.LocalExecutor(folder=pack.sweep.logs)
+        executor = _WorkerExecutor(folder=pack.sweep.logs)
         own = {"gpus_per_node": len(gpus), **({"visible_gpus": gpus} if gpus else {})}
         executor.update_parameters(timeout_min=WORKER_TIMEOUT_MIN, stderr_to_stdout=True, **own)
         with _worker_environment(Path(pack.project), pack.settings.threads):

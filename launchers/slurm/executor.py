@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import submitit
 from submitit.core.utils import FailedJobError
 
 from launchers.plan_launcher import Ended
@@ -17,6 +16,7 @@ from launchers.slurm import commands, endings
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit
 from launchers.slurm.ledger import Ledger, Submitted
 from launchers.slurm.queue import cancel, find, in_ranges
+from launchers.slurm.submission import TaskExecutor
 from launchers.slurm.task import work_on_task
 from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError
@@ -171,7 +171,7 @@ class SlurmExecutor:
             self._submitted[pack.pack_id] = Submitted(pack.pack_id, task_ids, name, task)
 
     def _sbatch(self, name: str, packs: list[Pack], folder: Path) -> list[str]:
-        executor = submitit.SlurmExecutor(folder=folder)
+        executor = TaskExecutor(folder=folder)
         executor.update_parameters(**self._parameters, job_name=name, comment=name)
         project = Path(packs[0].project)  # one for all packs of a launch
         with environment(worker_environment(commands.clean_environment(), project)):

@@ -12,11 +12,14 @@ from launchers.progress import Tally
 from launchers.slurm import limits
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.executor import Limits, SlurmExecutor
+from launchers.slurm.submission import setup_script
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Task
 from sweep.results.paths import SweepDir
 
+EARLIEST_S = 60  # before it is due, SLURM may send a warning: man sbatch, --signal
+START_S = 30  # of a worker, until its first run can be saved
 USUAL_TASKS = 100  # how many run at a time, for the forecast, where nothing limits them
 
 
@@ -37,7 +40,7 @@ class SlurmLauncher(PlanLauncher):
         max_running_tasks: int,
         max_submitted_tasks: int,
         poll_s: float,
-        setup: Sequence[str],
+        setup: str | Sequence[str],
         extra: Mapping[str, Any],
     ) -> None:
         for name, value, low in (
@@ -60,13 +63,16 @@ class SlurmLauncher(PlanLauncher):
             "constraint": constraint,
             "gpus_per_node": gpus_per_task or None,
             "cpus_per_task": cpus_per_task,
+            "srun_args": [f"--cpus-per-task={cpus_per_task}"],  # from 22.05 on, srun does not take over those of sbatch
             "mem": f"{int(mem_gb * 1024)}MB" if mem_gb else None,
             "time": time_min,
             "signal_delay_s": signal_delay_s,
             "stderr_to_stdout": True,
-            "setup": list(setup) or None,
+            "setup": setup_script([setup] if isinstance(setup, str) else setup) or None,
             "additional_parameters": {"requeue": True, **extra},
         }
+
+        check_warning(time_min, signal_delay_s)
 
     def check(self, settings: Settings) -> None:
         processes = settings.processes_per_run
@@ -122,6 +128,19 @@ class SlurmLauncher(PlanLauncher):
             ) from error
         at_once = min([limit for limit in (self._submitted, max_submit) if limit], default=1_000_000)
         return Limits(array_size, at_once, self._time_min, self._signal_delay_s)
+
+
+def check_warning(time_min: int, signal_delay_s: int) -> None:
+    """Raises `ConfigError` where the warning would come before a worker has begun with its first run."""
+    latest = 60 * time_min - EARLIEST_S - START_S
+    if signal_delay_s > latest:
+        needed = -(-(signal_delay_s + EARLIEST_S + START_S) // 60)
+        shorter = f"signal_delay_s from 1 to {latest}, or " if latest > 0 else ""
+        raise ConfigError(
+            f"hydra.launcher.signal_delay_s={signal_delay_s} with hydra.launcher.time_min={time_min}: SLURM may warn "
+            f"{EARLIEST_S} s before that, and a worker takes about {START_S} s to begin, so that no task would get "
+            f"anywhere; allowed are {shorter}time_min from {needed} up"
+        )
 
 
 def found_sbatch() -> str | None:

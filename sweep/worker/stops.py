@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from sweep.results.paths import SweepDir
+from sweep.worker import signals
 
 LAUNCHER_CHECK_S = PRUNE_CHECK_S = 1.0
 
@@ -20,8 +21,8 @@ class StopRequest:
     def __init__(self, launcher_pid: int | None) -> None:
         self._launcher_pid = launcher_pid
         self._checked = time.monotonic()
-        self.signal: int | None = None
-        for number in (signal.SIGTERM, signal.SIGUSR2):
+        self.signal = signals.take()
+        for number in signals.ASKING:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
