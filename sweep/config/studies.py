@@ -35,12 +35,15 @@ class Metric:
 class StudySpec:
     """The key `table` of a file of conf/study/. `number`, of one that `sweep.tables table=` knows, replaces all below.
 
-    `after` is the command that the table needs besides training: measure, distort, or nothing.
+    `after` is the command that the table needs besides training: measure, distort, or nothing. `paper` is the published
+    table, and `meaning` says what it is.
     """
 
     after: str
     number: str
     published: str
+    paper: str
+    meaning: str
     names: Mapping[str, Names]
     metrics: tuple[Metric, ...]
 
@@ -61,7 +64,15 @@ def study_table_of(study: str) -> StudySpec:
     table = spec["table"]
     names = {label: table.get(label, {}) for label in LABELS}
     metrics = tuple(_metric(title, column) for title, column in table.get("metrics", {}).items())
-    return StudySpec(table.get("after", ""), str(table.get("number", "")), table.get("published", ""), names, metrics)
+    return StudySpec(
+        after=table.get("after", ""),
+        number=str(table.get("number", "")),
+        published=table.get("published", ""),
+        paper=table.get("paper", ""),
+        meaning=table.get("meaning", ""),
+        names=names,
+        metrics=metrics,
+    )
 
 
 def _metric(title: str, column: str) -> Metric:

@@ -15,13 +15,15 @@ from sweep.config.checks import ConfigError
 from sweep.config.parts import parts_of
 from sweep.figures.figure import Figure
 from sweep.results.rows import STORES
+from sweep.tables.made_of_rows import listed
 from sweep.tables.sources import runs_of_tables
 
 ALL = "all"
 FIGURE = Key("figure", "which; also a module that declares one", text, ALL, choices=(ALL, *parts_of(Figure)))
 OUTPUT = Key("output", "a folder to write to; left out: figures in the results directory", text)
+SUMMARY = f"{__doc__}\nFigures:\n{listed(parts_of(Figure).values())}"
 COMMAND = Command(
-    "sweep.figures", __doc__, (Section("Options", (FIGURE, RESULTS_DIR, OUTPUT)), SELECTION, *NARROWING.values())
+    "sweep.figures", SUMMARY, (Section("Options", (FIGURE, RESULTS_DIR, OUTPUT)), SELECTION, *NARROWING.values())
 )
 
 

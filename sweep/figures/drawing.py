@@ -45,7 +45,7 @@ def draw_cells(axes: Axes, cells: pd.DataFrame, limit: float, form: str, marked:
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """As SVG and PNG; the same picture is the same SVG."""
+    """Writes SVG and PNG and returns their paths; the same picture is the same SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})

@@ -28,7 +28,7 @@ def kendall(points: pd.DataFrame, measure: str) -> float:
 
 
 def granulated(points: pd.DataFrame, measure: str, axes: Sequence[str]) -> dict[str, float]:
-    """Per axis the mean of tau over the settings of all other axes (Jiang et al. 2019, psi_i); nan where there is none.
+    """Returns by axis the mean of tau over the settings of all others (Jiang et al. 2019, psi_i); nan where none is.
 
     Only runs that differ in nothing but the axis are compared, so that an axis which moves both the measure and the
     gap earns nothing on the others. Psi of the paper is the mean over the axes, see `rank`.
@@ -47,7 +47,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def on_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """`runs` with their hyperparameters as axes that vary independently of each other, and the names of these.
+    """Returns `runs` with hyperparameters as axes that vary independently of each other, and the names of these.
 
     Learning rates depend on the optimizer: they become levels within it, 0 the smallest, so that optimizers can be
     compared at one level.
@@ -57,7 +57,7 @@ def on_axes(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def follows(runs: pd.DataFrame, name: str) -> bool:
-    """Whether another hyperparameter decides `name` among these runs."""
+    """Returns whether another hyperparameter decides `name` among these runs."""
     return name in _DECIDED_BY and runs.groupby(_DECIDED_BY[name])[name].nunique().max() == 1
 
 

@@ -31,7 +31,7 @@ class SubsampledConv2d(nn.Conv2d):
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride), sizes rounded up."""
+        """Maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride), sizes rounded up."""
         if images.device.type != "cpu":
             return super().forward(images)
         rows, columns = self.stride

@@ -28,7 +28,7 @@ class Axis:
 
 
 def find_axes(runs: pd.DataFrame) -> tuple[Axis, ...]:
-    """In the order of `RUN_FIELDS`; none that another one decides, as the optimizer may decide the momentum."""
+    """Finds axes in the order of `RUN_FIELDS`; none that another one decides, as the optimizer may the momentum."""
     names = [name for name in RUN_FIELDS if name not in NO_AXIS and runs[name].nunique() > 1]
     return tuple(_axis(name, runs[name]) for name in names if not follows(runs, name))
 
@@ -44,12 +44,12 @@ def text_of(value: object) -> str:
 
 
 def with_labels(runs: pd.DataFrame) -> pd.DataFrame:
-    """`runs` as `select.planned_and_stored` gives them, with what figures ask for.
+    """Returns `runs`, which are as `select.planned_and_stored` gives them, with what figures ask for.
 
-    `quantization` as tables name it (`precision` is of the arithmetic); `outcome`, one of `OUTCOMES`; `pair`, equal for
-    runs that differ in quantization
-    alone; `setting`, equal for runs that tables average; `gap_change`, gap less that of the run's full-precision
-    partner. Results of runs that did not finish are blanked: a mean must not see them.
+    `quantization` is as tables call it (`precision` is of the arithmetic); `outcome` is one of `OUTCOMES`; `pair` is
+    equal for runs that differ in quantization alone; `setting` is equal for runs that tables average; `gap_change` is
+    the gap less that of the run's full-precision partner, in nats. Results of runs that did not finish are blanked: a
+    mean must not see them.
     """
     finished = runs["status"] == "finished"
     labelled = runs.assign(

@@ -15,7 +15,7 @@ CURVE_METRICS = ("train_loss", "test_loss", "train_acc", "test_acc")
 
 @dataclass(frozen=True)
 class Contents:
-    """`runs` as `axes.with_labels` makes them; the others are of these runs, empty where there are none."""
+    """Rows of a report. `runs` are as `axes.with_labels` makes them; the others are of these runs, or empty."""
 
     results_dir: Path
     runs: pd.DataFrame

@@ -52,7 +52,7 @@ def corrupted_runs(contents: Contents) -> pd.DataFrame:
 
 
 def cells_of_runs(contents: Contents) -> dict[str, Any]:
-    """For the page: the cells (corruption, severity), and per run and quantity the values of all cells."""
+    """Returns for the page the cells (corruption, severity), and by run and quantity the values of all cells."""
     if contents.distortions.empty:
         return {"cells": [], "quantities": [], "of": {}}
     per_run = corrupted_runs(contents)

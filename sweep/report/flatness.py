@@ -53,5 +53,5 @@ def measured_runs(contents: Contents) -> pd.DataFrame:
 
 
 def measured_values(contents: Contents) -> pd.DataFrame:
-    """What the charts of measures show of every measured run."""
+    """Returns what the charts of measures show of every measured run."""
     return measured_runs(contents)[["run_id", *(f"{form}_{measure}" for form in FORMS for measure in MEASURES)]]

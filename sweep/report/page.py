@@ -38,7 +38,7 @@ _HIDDEN = ("short", "pair", "setting", "value", "ended_at")
 def render(
     title: str, lead: Sequence[str], contents: Contents, sections: Sequence[Section], tables: dict[str, pd.DataFrame]
 ) -> str:
-    """`tables` are the charts' data by name, besides runs and curves; each has a column `run_id`."""
+    """Returns the HTML. `tables` are the charts' data by name, besides runs and curves; each has a column `run_id`."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -146,7 +146,7 @@ def _corruptions(contents: Contents) -> dict[str, Any]:
 
 
 def rounded(values: pd.Series, digits: int) -> pd.Series:
-    """To so many significant digits."""
+    """Rounds to so many significant digits; what is not finite stays."""
     numbers = values.to_numpy(dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(numbers))))

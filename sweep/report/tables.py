@@ -25,9 +25,9 @@ class Table:
 
 
 def of_table(table: tables.Table, runs: pd.DataFrame, found: pd.DataFrame) -> Table:
-    """`table` of `runs`, and of `found`, which its work left of them."""
+    """Makes `table` of `runs`, and of `found`, which its work left of them."""
     lines = table.lines(runs, found)
-    return of_frame(table.title, table.cells(lines), lines.get("run_ids", ()), table.notes(lines))
+    return of_frame(table.heading, table.cells(lines), lines.get("run_ids", ()), table.notes(lines))
 
 
 def tables_of(kind: Kind, runs: pd.DataFrame, found: pd.DataFrame) -> list[Table]:
@@ -37,7 +37,7 @@ def tables_of(kind: Kind, runs: pd.DataFrame, found: pd.DataFrame) -> list[Table
 
 
 def of_frame(title: str, shown: pd.DataFrame, run_ids: Iterable[Sequence[str]], notes: Sequence[str]) -> Table:
-    """`run_ids` of the lines that are ours, in their order; none where the table does not know them."""
+    """Makes a table of the texts `shown`; `run_ids` are of the lines that are ours, in their order, or none at all."""
     left = iter(run_ids)
     printed = shown.get("precision", pd.Series("", shown.index)).str.strip() == _PUBLISHED
     ids = [() if is_published else tuple(next(left, ())) for is_published in printed]
@@ -79,7 +79,7 @@ def failures(runs: pd.DataFrame) -> Table:
 
 
 def time_spent(runs: pd.DataFrame) -> Table:
-    """By device and engine."""
+    """Makes a table of hours by device and engine."""
     known = runs[runs["status"].notna()].assign(hours=hours(runs), kind=device_kind(runs["device"]))
     known = known.assign(engine=known["engine"].fillna("plain"))  # as rows were before there was another
     groups = known.groupby(["device", "engine"], dropna=False, sort=True)

@@ -13,6 +13,7 @@ from sweep.config.checks import ConfigError, allowed
 from sweep.config.parts import part_of, parts_of
 from sweep.config.studies import study_table_of
 from sweep.tables.display import FORMATS, text_of, write
+from sweep.tables.made_of_rows import listed
 from sweep.tables.sources import runs_of_tables
 from sweep.tables.studies import study_table
 from sweep.tables.table import Table
@@ -27,7 +28,8 @@ STUDY = Key("study", "a study whose table it is, in place of `table`", text)
 FORMAT = Key("format", "of the table", text, "terminal", choices=FORMATS)
 OUTPUT = Key("output", "a file to write; left out: the terminal", text)
 OPTIONS = Section("Options", (TABLE, STUDY, RESULTS_DIR, FORMAT, OUTPUT))
-COMMAND = Command("sweep.tables", __doc__, (OPTIONS, SELECTION, *NARROWING.values()))
+SUMMARY = f"{__doc__}\nTables:\n{listed(parts_of(Table).values())}"
+COMMAND = Command("sweep.tables", SUMMARY, (OPTIONS, SELECTION, *NARROWING.values()))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ _MIXED: dict[Kind, str] = {
 def counts_of(
     group: pd.DataFrame, counted: pd.DataFrame, flag: str, flagged: str, code: str = "code"
 ) -> dict[str, Any]:
-    """Of the runs `group`, of which `counted` have a result in this line.
+    """Counts the runs `group`, of which `counted` have a result in this line.
 
     `n` are the latter; of the others `failed` and `diverged` ended so, and `missing` are not trained, or not measured
     or evaluated. `flag` is the number of the n for which the column `flagged` is true, null where nothing is known;
@@ -55,7 +55,7 @@ def count_cells(line: pd.Series, table: pd.DataFrame) -> dict[str, str]:
 
 
 def incomplete_note(table: pd.DataFrame, text: str) -> list[str]:
-    """`text`, of {missing} and {failed} runs among {planned}, where there are any."""
+    """Returns `text` with its {missing}, {failed} and {planned} runs filled in, nothing where no run is missing."""
     sums = {name: int(table[name].sum()) for name in ("n", "missing", "failed", "diverged")}
     if not sums["missing"] + sums["failed"]:
         return []

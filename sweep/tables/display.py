@@ -11,12 +11,12 @@ FORMATS = (*STYLES, "csv", "parquet")
 
 
 def text_of(table: Table, lines: pd.DataFrame, style: str) -> str:
-    """`lines` of `table` in one of `FORMATS` but parquet."""
-    return csv(lines) if style == "csv" else STYLES[style](table.cells(lines), table.notes(lines))
+    """Returns `lines` of `table` as text, in one of `FORMATS` but parquet; csv has numbers in full precision."""
+    return csv(lines) if style == "csv" else STYLES[style](table.heading, table.cells(lines), table.notes(lines))
 
 
 def write(table: Table, lines: pd.DataFrame, style: str, path: Path) -> None:
-    """`lines` of `table` in one of `FORMATS`; parquet has all columns, with the run ids behind every line."""
+    """Writes `lines` of `table` in one of `FORMATS`; parquet has all columns, with the run ids behind every line."""
     if style == "parquet":
         lines.to_parquet(path, index=False)
     else:

@@ -78,7 +78,7 @@ def _evaluated(block: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_precision(block: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
-    """Per precision of a block: its names and counts, its evaluated runs, and those at full precision."""
+    """Yields for each precision of a block its names and counts, its evaluated runs, and those at full precision."""
     full = _evaluated(block[is_full(block)])
     for values, group in block.groupby(list(PRECISION), sort=True):
         evaluated = _evaluated(group)
@@ -114,7 +114,7 @@ def sorted_lines(lines: list[dict[str, Any]], order: list[str]) -> pd.DataFrame:
 
 
 def general_notes(table: pd.DataFrame) -> list[str]:
-    """What holds for every table of corrupted images."""
+    """Returns the notes that hold for every table of corrupted images."""
     text = "some runs are missing (not trained or not evaluated) or failed; means are of the n"
     found = [with_note(common(table, BLOCK)), *incomplete_note(table, text)]
     if table["diverged"].any():

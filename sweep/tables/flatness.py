@@ -34,7 +34,7 @@ _OTHER_PRECISION = tuple(name for name in PRECISION if name not in ("bits", "qua
 
 @dataclass(frozen=True, kw_only=True)
 class FlatnessTable(Table):
-    """Of `metrics`, which are names of measures."""
+    """A column for each of `metrics`, which are names of measures."""
 
     metrics: tuple[str, ...]
 

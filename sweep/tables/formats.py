@@ -12,37 +12,39 @@ from sweep.terminal import render
 Notes = Sequence[str]
 
 
-def terminal(shown: pd.DataFrame, notes: Notes) -> str:
-    """Columns after `precision` are numbers."""
+def terminal(heading: str, shown: pd.DataFrame, notes: Notes) -> str:
+    """Returns a drawn table under its heading. Columns after `precision` are numbers."""
     drawn = Table(*shown.columns)
     first = list(shown.columns).index("precision") + 1 if "precision" in shown else len(shown.columns)
     for column in drawn.columns[first:]:
         column.justify = "right"
     for _, line in shown.iterrows():
         drawn.add_row(*line)
-    return "\n".join([render(drawn), *notes])
+    return "\n".join([heading, render(drawn), *notes])
 
 
-def markdown(shown: pd.DataFrame, notes: Notes) -> str:
-    return "\n\n".join([str(shown.to_markdown(index=False, disable_numparse=True)), *notes])
+def markdown(heading: str, shown: pd.DataFrame, notes: Notes) -> str:
+    return "\n\n".join([f"**{heading}**", str(shown.to_markdown(index=False, disable_numparse=True)), *notes])
 
 
-def latex(shown: pd.DataFrame, notes: Notes) -> str:
+def latex(heading: str, shown: pd.DataFrame, notes: Notes) -> str:
     body = str(shown.to_latex(index=False, escape=True))
     for mark, command in _LATEX.items():
         body = body.replace(mark, command)
-    return "\n".join([*(f"% {note}" for note in notes), body])
+    return "\n".join([*(f"% {line}" for line in (heading, *notes)), body])
 
 
 _LATEX = {"±": r"$\pm$", "▼": r"$\blacktriangledown$", "▲": r"$\blacktriangle$"}
 
 
-def html(shown: pd.DataFrame, notes: Notes) -> str:
+def html(heading: str, shown: pd.DataFrame, notes: Notes) -> str:
     paragraphs = [f"<p>{escape(note)}</p>" for note in notes]
-    return "\n".join([str(shown.to_html(index=False, border=0)), *paragraphs])
+    caption = f"<caption>{escape(heading)}</caption>"
+    table = str(shown.to_html(index=False, border=0)).replace("<thead>", f"{caption}\n  <thead>", 1)
+    return "\n".join([table, *paragraphs])
 
 
-Style = Callable[[pd.DataFrame, Notes], str]
+Style = Callable[[str, pd.DataFrame, Notes], str]
 STYLES: dict[str, Style] = {"terminal": terminal, "markdown": markdown, "latex": latex, "html": html}
 
 
@@ -57,5 +59,5 @@ def number(value: float, digits: int) -> str:
 
 
 def with_error(value: float, error: float, digits: int) -> str:
-    """`value` ± its standard error, where it has one."""
+    """Returns `value` ± its standard error, where it has one, with so many digits after the point."""
     return number(value, digits) + (f" ± {number(error, digits)}" if pd.notna(error) else "")

@@ -28,7 +28,7 @@ class GapTable(Table):
     over_severities: bool = False
 
     def lines(self, runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-        """As `distortion_table`, with `published_gap`, null where the paper has no such cell.
+        """Returns `distortion_table` with `published_gap`, in nats, null where the paper has no such cell.
 
         Beside images of other strengths than the paper's there is none.
         """

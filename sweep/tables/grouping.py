@@ -22,6 +22,6 @@ def finished_runs(group: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_order(lines: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """`lines` by the columns `names`, and within equal ones from full precision to the fewest bits."""
+    """Sorts `lines` by the columns `names`, and within equal ones from full precision to the fewest bits."""
     ordered = lines.assign(_bits=-lines["bits"]).sort_values([*names, "_bits", *PRECISION], kind="stable")
     return ordered.drop(columns="_bits").reset_index(drop=True)

@@ -20,7 +20,7 @@ _LEAST = "lsq"  # what a precision is by, where its label does not say
 
 
 def precision_name(bits: int) -> str:
-    """As the papers write it: FP32, Int8."""
+    """Returns `bits` as the papers write them: FP32, Int8."""
     return "FP32" if bits == FULL_PRECISION else f"Int{bits}"
 
 
@@ -68,7 +68,7 @@ def shown_value(name: str, value: object) -> str:
 
 
 def common(table: pd.DataFrame, names: Iterable[str]) -> dict[str, object]:
-    """Those of `names` that all lines of `table` have in common, besides data set and model."""
+    """Returns what all lines of `table` have in common of `names`, besides data set and model, with its value."""
     same = [name for name in names if name not in _DATA and table[name].nunique() == 1]
     return {name: table[name].iloc[0] for name in same}
 

@@ -37,7 +37,7 @@ def pairs(group: pd.DataFrame, full: pd.DataFrame, agree_in: list[str]) -> pd.Da
 
 
 def change_columns(name: str, differences: Values) -> dict[str, Any]:
-    """Of paired differences: their number, mean, interval and tests."""
+    """Returns the number of paired differences, their mean, its 95 % interval, and the p-values of both tests."""
     mean, low, high = interval(differences)
     t_p, wilcoxon_p = p_values(differences)
     return {

@@ -25,13 +25,16 @@ COMPARED = tuple(name for name in SETTING if name not in OF_TRANSFER)
 
 
 def runs_of_tables(results_dir: Path, sweep: str, study: str = "") -> pd.DataFrame:
-    """As `planned_and_stored`, with what runs start from and learn from described; raises `ConfigError`."""
+    """Reads runs as `planned_and_stored` does, and describes what they start from and learn from.
+
+    Raises `ConfigError` where the directory, the sweep or the study has none.
+    """
     runs = planned_and_stored(results_dir, sweep, study)
     return with_sources_described(runs, planned_and_stored(results_dir) if sweep or study else runs)
 
 
 def found_by(kind: Kind, results_dir: Path, runs: pd.DataFrame, values: Mapping[str, str]) -> pd.DataFrame:
-    """What work of this `kind` left of `runs`: of training the runs themselves, else its rows, narrowed by `values`.
+    """Returns what work of this `kind` left of `runs`: of training the runs themselves, else its rows by `values`.
 
     Raises `ConfigError` where there is none.
     """
@@ -50,10 +53,10 @@ _FOUND: dict[Kind, Callable[[Path, pd.DataFrame, Mapping[str, str]], pd.DataFram
 
 
 def with_sources_described(runs: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """`runs` with `run:ID` as what the run of that ID, one of `known`, is beside the run that has it.
+    """Returns `runs` with `run:ID` as what the run of that ID, one of `known`, is beside the run that has it.
 
-    Its precision, and the settings that it has and the other has not; what tables average over is left out. An ID that
-    is not known stays.
+    That is its precision, and the settings that it has and the other has not; what tables average over is left out. An
+    ID that is not known stays.
     """
     rows = known.set_index("run_id")
     described = {

@@ -100,9 +100,7 @@ class StudyTable(Table):
 
 
 def study_table(name: str, spec: StudySpec) -> StudyTable:
-    return StudyTable(
-        name=name, meaning=f"The study {name}.", title=f"Study {name}", published=spec.published, spec=spec
-    )
+    return StudyTable(name=name, meaning=spec.meaning, paper=spec.paper, published=spec.published, spec=spec)
 
 
 def _labels(runs: pd.DataFrame, label: str, names: Names) -> pd.Series:

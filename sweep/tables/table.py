@@ -1,19 +1,17 @@
 """What a table is: its description, and how its lines, cells and notes come of stored rows."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 
-from sweep.config.parts import Part
-from sweep.config.work import Kind
+from sweep.tables.made_of_rows import MadeOfRows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(Part, ABC):
+class Table(MadeOfRows):
     """A table that `python -m sweep.tables table=NAME` makes of the rows in a results directory.
 
     A module in `sweep/tables/parts`, or one of another package (`table=my_package.my_table`), declares it:
@@ -29,10 +27,9 @@ class Table(Part, ABC):
             def notes(self, lines):
                 return [f"means over {lines['size'].sum()} runs"]
 
-        PART = LossByBits(name="loss", meaning="Test loss by bit width.", title="Loss by bits")
+        PART = LossByBits(name="loss", meaning="Test loss by bit width.")
 
-    `kind` is of the work that has to be done with the runs before there is anything to tabulate, and so decides which
-    rows and which arguments the table reads. `published` is the csv in results/published that stands beside ours.
+    `published` is the csv in results/published that stands beside ours.
     """
 
     key: ClassVar = "table"
@@ -40,17 +37,8 @@ class Table(Part, ABC):
     entry_points: ClassVar = "qsweep.tables"
     has_files: ClassVar = True
 
-    title: str
-    paper: str = ""  # that prints it, with the number that it has there
-    kind: Kind = "train"
     published: str = ""
     in_report: bool = False
-
-    def found(self, results_dir: Path, runs: pd.DataFrame, values: Mapping[str, str]) -> pd.DataFrame:
-        """What its work left of `runs`, narrowed by `values` of its columns; raises `ConfigError` on none."""
-        from sweep.tables.sources import found_by  # reads runs, which parts from outside are found before
-
-        return found_by(self.kind, results_dir, runs, values)
 
     @abstractmethod
     def lines(self, runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -69,4 +57,4 @@ class Table(Part, ABC):
 
     @abstractmethod
     def notes(self, lines: pd.DataFrame) -> Sequence[str]:
-        """What a reader must know before he trusts the cells, a sentence each."""
+        """Returns what a reader must know before he trusts the cells, a sentence each."""

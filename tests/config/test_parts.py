@@ -3,7 +3,6 @@
 import pytest
 
 from sweep.commands.defaults import CONF, neutral_values
-from sweep.config import readme
 from sweep.config.checks import ConfigError
 from sweep.config.chosen import ALL_PARTS, KINDS, OF_PARTS
 from sweep.config.kinds import Rule
@@ -90,8 +89,3 @@ def test_one_name_declared_in_two_ways() -> None:
 def test_a_missing_value_says_what_it_is() -> None:
     with pytest.raises(ConfigError, match="epochs needs a value: passes over the training set"):
         make_run({name: value for name, value in TINY.items() if name != "epochs"})
-
-
-def test_the_readme_has_the_tables_of_today() -> None:
-    text = readme.README.read_text()
-    assert readme.renewed(text) == text, "python -m sweep.config.readme renews it"

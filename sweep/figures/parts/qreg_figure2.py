@@ -24,7 +24,7 @@ class Corruptions(FigurePart):
 
 
 def corruption_cells(runs: pd.DataFrame, distortions: pd.DataFrame) -> pd.DataFrame:
-    """`distortion_table` over all severities, with lines for the clean test images as the corruption `clean`."""
+    """Returns `distortion_table` over all severities, with lines of the clean test images as the corruption `clean`."""
     clean = distortion_table(runs, _clean(runs, distortions), over_severities=True)
     return pd.concat([clean, distortion_table(runs, distortions, over_severities=True)], ignore_index=True)
 

@@ -19,7 +19,7 @@ _SHORT = {"all": "all runs", "full precision": "FP32 only"}
 
 class Ranking(MeasuredFigure):
     def draw(self, runs: pd.DataFrame, found: pd.DataFrame, folder: Path) -> list[Path]:
-        """ranking.csv, the picture of it, and a scatter per measure."""
+        """Writes ranking.csv, the picture of it, and a scatter for each measure."""
         ranking = rank(found)
         paths = save(draw_ranking(ranking), folder, "ranking")
         ranking.to_csv(folder / "ranking.csv", index=False)

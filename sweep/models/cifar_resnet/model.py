@@ -21,7 +21,7 @@ class PaddingShortcut(nn.Module):
         self.stride, self.new_channels = stride, outputs - inputs
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, H / stride, W / stride), sizes rounded up."""
+        """Maps (B, inputs, H, W) to (B, outputs, H / stride, W / stride), sizes rounded up."""
         kept = images[:, :, :: self.stride, :: self.stride]
         return F.pad(kept, (0, 0, 0, 0, self.new_channels // 2, self.new_channels - self.new_channels // 2))
 
@@ -32,7 +32,7 @@ def projection(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class CifarResNet(nn.Module):
-    """conv3x3, stages of `block` of which each but the first doubles the channels and halves the image, linear."""
+    """ResNet: conv3x3, stages of `block`, linear. Stages after the first double the channels and halve the image."""
 
     def __init__(
         self, channels: int, classes: int, block: Callable[..., nn.Module], blocks: Sequence[int], base_width: int,

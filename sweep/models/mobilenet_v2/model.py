@@ -18,7 +18,7 @@ def build(size: NetworkSize, channels: int, classes: int, image_size: tuple[int,
 
 
 def build_cifar(size: NetworkSize, channels: int, classes: int, image_size: tuple[int, int]) -> nn.Module:
-    """For 32 x 32 images: the first convolution and the first stage with a stride keep their size."""
+    """Builds it for 32 x 32 images: the first convolution and the first stage with a stride keep their size."""
     torchvision_model = torchvision.models.MobileNetV2(classes, inverted_residual_setting=CIFAR_STAGES, dropout=0.0)
     torchvision_model.features[0][0].stride = (1, 1)
     model: nn.Module = torchvision_model

@@ -16,7 +16,7 @@ def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seq
 
 
 class NiN(nn.Module):
-    """`depth` blocks of conv3x3 stride 2, conv1x1, conv1x1, then conv1x1 to the classes and a global average.
+    """Network in Network: `depth` blocks of conv3x3 stride 2 and two conv1x1, conv1x1 to the classes, a global average.
 
     Each convolution has a bias and is followed by BN and ReLU, the one that makes the logits too.
     """

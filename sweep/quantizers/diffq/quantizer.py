@@ -9,9 +9,9 @@ from sweep.quantizers.straight_through import straight_through
 
 
 class DiffQ(Quantizer):
-    """In training w + step / 2 * noise, noise uniform on [-1, 1] or N(0, 1); otherwise w rounded to the grid.
+    """Maps w to w + step / 2 * noise in training, noise uniform on [-1, 1] or N(0, 1); otherwise to the nearest level.
 
-    The grid has 2^b levels from min(w) to max(w), step = (max - min) / (2^b - 1). No gradient flows through step.
+    There are 2^b levels from min(w) to max(w), step = (max - min) / (2^b - 1). No gradient flows through step.
     DiffQ learns the bits of groups of weights; here every layer has one number of bits, and none is learned.
     """
 

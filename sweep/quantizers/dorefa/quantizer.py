@@ -8,7 +8,7 @@ from sweep.quantizers.straight_through import round_through
 
 
 class DoReFa(Quantizer):
-    """w -> 2 q(tanh(w) / (2 max|tanh(w)|) + 1/2) - 1, q(r) = rint((2^b - 1) r) / (2^b - 1) (DoReFa eq. 9).
+    """Maps w to 2 q(tanh(w) / (2 max|tanh(w)|) + 1/2) - 1, q(r) = rint((2^b - 1) r) / (2^b - 1) (DoReFa eq. 9).
 
     2^b symmetric levels from -1 to 1, zero not among them, whatever the scale of w: the network needs normalization.
     The gradient passes the rounding, and flows through tanh and the maximum.

@@ -12,7 +12,7 @@ Limit = Any  # qmin or qmax: an int, or a tensor: 0-d, or with one per member of
 
 
 def lsq_codes(v: Tensor, s: Tensor, qmin: Limit, qmax: Limit) -> tuple[Tensor, Tensor]:
-    """v / s, and the integer codes rint(clip(v / s, qmin, qmax)) (LSQ eq. 1); arguments broadcast."""
+    """Returns v / s, and the integer codes rint(clip(v / s, qmin, qmax)) (LSQ eq. 1); arguments broadcast."""
     scaled = v / s
     return scaled, scaled.clamp(qmin, qmax).round_()
 
@@ -49,7 +49,7 @@ class _FakeQuantize(torch.autograd.Function):
 
 
 def fake_quantize(v: Tensor, s: Tensor, qmin: Limit, qmax: Limit, grad_scale: float | Tensor) -> Tensor:
-    """s * rint(clip(v / s, qmin, qmax)) with the gradients of LSQ; that of s, a scalar, times `grad_scale`."""
+    """Returns s * rint(clip(v / s, qmin, qmax)) with gradients as in LSQ eq. 3, 5; that of s, a scalar, is scaled."""
     out: Tensor = _FakeQuantize.apply(v, s, qmin, qmax, grad_scale)
     return out
 
@@ -74,7 +74,7 @@ class LSQ(Quantizer):
         return step_size
 
     def codes(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """As `lsq_codes`, of `weight` at the step size."""
+        """Returns `lsq_codes` of `weight` at the step size."""
         return lsq_codes(weight, self.step_size, self.qmin, self.qmax)
 
     def forward(self, weight: Tensor) -> Tensor:

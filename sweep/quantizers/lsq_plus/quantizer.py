@@ -24,7 +24,7 @@ class LSQPlus(LSQ):
 
 
 class ActivationLSQPlus(ActivationLSQ):
-    """x -> s * rint(clip((x - beta) / s, 0, 2^b - 1)) + beta with learned s and offset beta (LSQ+ eq. 1-6, config. 4).
+    """Maps x to s * rint(clip((x - beta) / s, 0, 2^b - 1)) + beta, s and beta learned (LSQ+ eq. 1-6, config. 4).
 
     Gradient of beta: 0 inside the clip and 1 outside, unscaled (as in Q-ViT's and VVTQ's code; the paper does not
     say). Both start where ||x - xhat||^2 of the first batch is smallest, as `least_squares` finds it.

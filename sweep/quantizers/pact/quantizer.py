@@ -9,7 +9,7 @@ from sweep.quantizers.straight_through import straight_through
 
 
 class PACT(Quantizer):
-    """x -> rint(y (2^b - 1) / alpha) alpha / (2^b - 1), y = clip(x, 0, alpha), with learned alpha (PACT eq. 1-2).
+    """Maps x to rint(y (2^b - 1) / alpha) alpha / (2^b - 1), y = clip(x, 0, alpha), alpha learned (PACT eq. 1-2).
 
     Gradient of x: 1 on (0, alpha); of alpha: 1 where x >= alpha and 0 elsewhere, the rounding ignored (eq. 3).
     alpha has the weight decay of the weights (PACT 3).

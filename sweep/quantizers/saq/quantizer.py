@@ -16,7 +16,7 @@ def _clip(x: Tensor, low: float) -> Tensor:
 
 
 class SAQ(Quantizer):
-    """w -> a (2 rint(n what) / n - 1), what = (clip(w~ / a, -1, 1) + 1) / 2, n = 2^b - 1, with a learned clip a.
+    """Maps w to a (2 rint(n what) / n - 1), what = (clip(w~ / a, -1, 1) + 1) / 2, n = 2^b - 1, a learned (SAQ eq. 1-2).
 
     w~ = (w - mean) / std, with the unbiased std; no gradient flows through either. Linear layers are normalized as
     convolutions are (SAQ's code leaves them as they are). a is used as |a|. 2^b symmetric levels, zero not among them.
@@ -36,7 +36,7 @@ class SAQ(Quantizer):
 
 
 class ActivationSAQ(Quantizer):
-    """x -> a rint(n clip(x / a, 0, 1)) / n, n = 2^b - 1, for inputs after a ReLU; a is used as |a|."""
+    """Maps x to a rint(n clip(x / a, 0, 1)) / n, n = 2^b - 1, for inputs after a ReLU; a is used as |a|."""
 
     def __init__(self, bits: int) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ QUANTITIES = {
 def corruption_charts(
     precisions: Precisions, corruptions: Sequence[str], severities: Sequence[int], largest_change: float
 ) -> list[Chart]:
-    """`largest_change`: of the accuracy, where the colours of its map end; nan where no run has a partner."""
+    """Makes the maps. Colours end at `largest_change` of the accuracy, a share of 1; nan where no run has a partner."""
     maps = [
         make_chart(
             f"{title[0].upper()}{title[1:]}",

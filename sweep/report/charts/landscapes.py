@@ -15,7 +15,7 @@ _HEIGHT = 260
 
 
 def landscape_charts(measured: pd.DataFrame) -> list[Chart]:
-    """Of the first run that has them at the most precisions, on one logarithmic scale per form of the weights."""
+    """Draws the first run that has them at the most precisions; each form of the weights has one logarithmic scale."""
     return [chart for form in FORMS for chart in _of_form(measured, f"{form}_landscape", form)]
 
 

@@ -17,7 +17,7 @@ from sweep.report.charts.drawing import (
 
 
 def learning_rate_charts(runs: pd.DataFrame, precisions: Precisions, axes: tuple[Axis, ...]) -> list[Chart]:
-    """Of the optimizers that were run with several learning rates."""
+    """Makes a chart for each optimizer that was run with several learning rates."""
     charts = []
     for optimizer, group in runs.groupby("optimizer"):
         rates = [axis for axis in find_axes(group) if axis.name == "lr"]

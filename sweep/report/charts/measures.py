@@ -15,7 +15,7 @@ _ROW_PX = 26
 
 
 def scatter(precisions: Precisions, axes: Sequence[Axis]) -> list[Chart]:
-    """Of every form of the weights; the reader chooses the measure."""
+    """Makes a chart for every form of the weights; the reader chooses the measure."""
     return [make_chart(f"Gap against a measure, {form} weights", _scatter(form, precisions, axes)) for form in FORMS]
 
 
@@ -38,7 +38,7 @@ def _scatter(form: str, precisions: Precisions, axes: Sequence[Axis]) -> alt.Cha
 
 
 def ranking(ranked: pd.DataFrame) -> list[Chart]:
-    """`ranked` as `sweep.figures.ranking.rank` gives it, over all runs."""
+    """Draws rank correlations; `ranked` is as `sweep.figures.ranking.rank` gives it, over all runs."""
     cells = ranked[ranked["pool"] == "all"].melt(
         ["measure", "form"], ["tau", *ranked.filter(like="granulated").columns]
     )

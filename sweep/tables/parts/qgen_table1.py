@@ -113,7 +113,6 @@ def _published_cells(line: pd.Series) -> dict[str, str]:
 PART = GeneralizationTable(
     name="1",
     meaning="Accuracy, loss and generalization gap by precision.",
-    title="Table 1: generalization gap",
     paper="QGen Table 1",
     published="qgen_table1",
     in_report=True,

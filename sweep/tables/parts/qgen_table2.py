@@ -6,7 +6,6 @@ from sweep.tables.flatness import FlatnessTable
 PART = FlatnessTable(
     name="2",
     meaning="Norms of the weights, and their distance to the initial ones.",
-    title="Table 2: norms",
     paper="QGen Table 2",
     kind="measure",
     published="qgen_table2",

@@ -6,7 +6,6 @@ from sweep.tables.flatness import FlatnessTable
 PART = FlatnessTable(
     name="3",
     meaning="The eight PAC-Bayes and sharpness measures.",
-    title="Table 3: PAC-Bayes and sharpness measures",
     paper="QGen Table 3",
     kind="measure",
     published="qgen_table3",

@@ -5,7 +5,6 @@ from sweep.tables.gaps import GapTable
 PART = GapTable(
     name="5",
     meaning="Generalization gap on corrupted test images, by corruption, over all severities.",
-    title="Table 5: gaps on corrupted images, over all severities",
     paper="QGen Table 5",
     kind="distort",
     published="qgen_table5",

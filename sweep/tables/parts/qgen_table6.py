@@ -4,8 +4,7 @@ from sweep.tables.gaps import GapTable
 
 PART = GapTable(
     name="6",
-    meaning="Table 4 as the paper prints it again.",
-    title="Table 6: gaps on corrupted images, by severity",
+    meaning="Generalization gap on corrupted test images, by corruption and severity, as the paper prints it again.",
     paper="QGen Table 6",
     kind="distort",
     published="qgen_table6",

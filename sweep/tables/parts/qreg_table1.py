@@ -33,7 +33,7 @@ _LINE = ["dataset", "model", "precision"]
 
 class ErrorImprovementTable(Table):
     def lines(self, runs: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-        """As `distortion_table`, for the mean accuracy over all corruptions and severities.
+        """Returns lines as `distortion_table`, of the mean accuracy (a share of 1) over all corruptions and severities.
 
         `improvement` is QReg's eq. 5, 100 log10((1 - f) / (1 - q)) with the accuracies f at full precision and q, of
         every pair of runs; its mean and 95 % confidence interval. `corruptions` and `severities` say what `acc` is
@@ -102,7 +102,6 @@ def _cells(line: pd.Series) -> dict[str, str]:
 PART = ErrorImprovementTable(
     name="qreg1",
     meaning="Accuracy over all corruptions, and QReg's error improvement over full precision.",
-    title="QReg Table 1: accuracy over all corruptions and severities",
     paper="QReg Table 1",
     kind="distort",
     published="qreg_table1",

@@ -1,4 +1,4 @@
-"""Tables of the README that are made of what parts declare: `python -m sweep.config.readme` renews them."""
+"""Tables of the README that are made of what parts declare: `python -m sweep.report.readme` renews them."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,6 +7,9 @@ from sweep.config.datasets import data_sets
 from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.networks import networks
 from sweep.config.parts import Hyperparameter, Part, parts_of
+from sweep.figures.figure import Figure
+from sweep.tables.made_of_rows import DONE, MadeOfRows
+from sweep.tables.table import Table
 
 README = PROJECT / "README.md"
 
@@ -50,6 +53,12 @@ def _printed(part: Part) -> str:
     return part.printed[0] if part.printed else ""
 
 
+def table_of_made_of_rows(kind: type[MadeOfRows]) -> str:
+    """Returns a table of the tables or figures that there are."""
+    lines = [f"| `{p.name}` | {p.paper} | {p.meaning} | {DONE[p.kind]} |" for p in parts_of(kind).values()]
+    return "\n".join([f"| {kind.key} | in papers | what it is | of runs that were |", "|---|---|---|---|", *lines])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "data sets": data_set_table,
     "networks": network_table,
@@ -57,6 +66,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "rules": lambda: table_of(Rule, "step along"),
     "optimizers": lambda: table_of(Optimizer, "what it is"),
     "schedules": lambda: table_of(Schedule, "how the learning rate falls"),
+    "tables": lambda: table_of_made_of_rows(Table),
+    "figures": lambda: table_of_made_of_rows(Figure),
 }
 
 
