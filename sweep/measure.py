@@ -2,12 +2,19 @@
 
 import sys
 
-from sweep.commands.arguments import Section
+from sweep.commands.arguments import Argument, Section
 from sweep.commands.composed import ComposedCommand, no_task, with_multirun
 from sweep.commands.keys import HYDRA, MEASURE_KEYS, SELECTION, SETTINGS, TRAINED_IMAGES
 from sweep.commands.measuring import MeasureSweeper
+from sweep.config.measures import Measure
 
-OPTIONS = Section("How they are measured; several values are an axis", MEASURE_KEYS)
+
+def _setting(argument: Argument) -> str:
+    """Hydra has what is measured as one of the settings."""
+    return f"measure.measures={argument.value}" if argument.key == Measure.key else argument.word
+
+
+OPTIONS = Section("What is measured, and how; several values are an axis", MEASURE_KEYS, _setting)
 SECTIONS = (SELECTION, OPTIONS, TRAINED_IMAGES, SETTINGS, HYDRA)
 COMMAND = ComposedCommand("sweep.measure", __doc__, SECTIONS, "measure", (MeasureSweeper,))
 

@@ -1,8 +1,11 @@
 """Files of conf/ against what reads them."""
 
 import yaml
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from sweep import PROJECT
+from sweep.commands.defaults import register_defaults
 from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, make_measure_config
 from sweep.distort import COMMAND as DISTORT
 from sweep.measure import COMMAND as MEASURE
@@ -16,7 +19,8 @@ def test_every_key_of_conf_is_read() -> None:
             assert set(yaml.safe_load(path.read_text())) <= used, path
 
 
-def test_conf_has_every_measure_setting_at_its_default() -> None:
-    conf = yaml.safe_load((PROJECT / "conf" / "measure.yaml").read_text())["measure"]
+def test_hydra_has_every_measure_setting_at_its_default() -> None:
+    register_defaults()
+    conf = ConfigStore.instance().load("measure_settings.yaml").node["measure"]
     assert tuple(conf) == MEASURE_FIELDS
-    assert make_measure_config(conf) == MeasureConfig()
+    assert make_measure_config(OmegaConf.to_container(conf)) == MeasureConfig()

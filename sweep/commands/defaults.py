@@ -12,11 +12,13 @@ from sweep.config import outside
 from sweep.config.chosen import KINDS
 from sweep.config.datasets import DataSet
 from sweep.config.grid import AXES, GROUPS
+from sweep.config.measures import Measure
+from sweep.config.measuring import MeasureConfig, values_of
 from sweep.config.parts import REQUIRED, Part, part_of, parts_of
 from sweep.config.run import HYPERPARAMETERS
 
 CONF = PROJECT / "conf"
-_ALL_KINDS: tuple[type[Part], ...] = (*KINDS, DataSet)
+_ALL_KINDS: tuple[type[Part], ...] = (*KINDS, DataSet, Measure)
 CHOSEN_BY_GROUP = tuple(kind for kind in _ALL_KINDS if kind.key in GROUPS)
 
 
@@ -25,6 +27,7 @@ def register_defaults() -> None:
     store = ConfigStore.instance()
     needed = {name: MISSING for name, own in HYPERPARAMETERS.items() if own.neutral is REQUIRED and name in AXES}
     store.store("neutral", needed | neutral_values())
+    store.store("measure_settings", {Measure.key: values_of(MeasureConfig())})
     for kind in CHOSEN_BY_GROUP:
         for part in parts_of(kind).values():
             if not (CONF / kind.key / f"{part.name}.yaml").exists():

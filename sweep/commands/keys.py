@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.commands.arguments import Argument, Arguments, Key, Section, text
-from sweep.config.measuring import MEASURE_SETTINGS
+from sweep.config.measuring import KEY_OF, MEASURE_SETTINGS
 from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
 from sweep.config.work import Kind
@@ -32,7 +32,10 @@ RESULTS_DIR = Key("results_dir", "directory of rows, plans and logs", path, "res
 SWEEP = Key("sweep", "id of one sweep of the directory; left out: all", text)
 RUN_ID = Key("run_id", "ids of runs, or their first characters, separated by commas", text)
 RUN_KEYS = tuple(Key(own.name, own.meaning, text, unit=own.unit) for own in HYPERPARAMETERS.values())
-MEASURE_KEYS = tuple(Key(f"measure.{own.name}", own.meaning, text, unit=own.unit) for own in MEASURE_SETTINGS.values())
+MEASURE_KEYS = tuple(
+    Key(key, own.meaning, text, unit=own.unit)
+    for key, own in zip(KEY_OF.values(), MEASURE_SETTINGS.values(), strict=True)
+)
 
 SELECTION = Section("Which runs (several values of a key: bits=2,4)", (RUN_ID, SWEEP, *RUN_KEYS), _select)
 MEASUREMENTS = Section("Which measurements", MEASURE_KEYS)

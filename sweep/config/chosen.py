@@ -7,7 +7,16 @@ from sweep.config.bits import FULL_PRECISION, quantizes_activations, quantizes_w
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.networks import Network
-from sweep.config.parts import REQUIRED, Hyperparameter, Part, Values, hyperparameters_of, part_of, parts_of
+from sweep.config.parts import (
+    Hyperparameter,
+    Part,
+    Values,
+    check_from_outside,
+    from_outside,
+    hyperparameters_of,
+    part_of,
+    parts_of,
+)
 from sweep.config.transfer import TRANSFER
 
 NO_QUANTIZER = "none"
@@ -15,19 +24,8 @@ KINDS: tuple[type[Part], ...] = (Network, Quantizer, Optimizer, Schedule, Rule) 
 OF_QUANTIZERS = hyperparameters_of(parts_of(Quantizer).values())
 ALL_PARTS: tuple[Part, ...] = (*(part for kind in KINDS for part in parts_of(kind).values()), *TRANSFER)
 OF_PARTS: Mapping[str, Hyperparameter] = hyperparameters_of(ALL_PARTS)
-_OURS = hyperparameters_of(part for part in ALL_PARTS if not part.is_from_outside)
-# Hyperparameters that only parts from outside declare, and the module of one that does.
-FROM_OUTSIDE = {own.name: part.module for part in ALL_PARTS for own in part.reads if own.name not in _OURS}
-
-
-def check_declarations() -> None:
-    """Raises `ConfigError` where a hyperparameter would change the ids of runs that do not read it."""
-    for name, module in FROM_OUTSIDE.items():
-        if OF_PARTS[name].in_every_id or OF_PARTS[name].neutral is REQUIRED:
-            raise ConfigError(
-                f"{name} of {module} needs a neutral value and must not be in every id: runs without {module} keep the "
-                f"ids that they have"
-            )
+FROM_OUTSIDE = from_outside(ALL_PARTS)
+check_from_outside(ALL_PARTS, "runs")
 
 
 def chosen_parts(values: Values) -> list[Part]:
@@ -89,11 +87,3 @@ def _refusal(name: str, values: Values) -> str:
             given = f"{name}={values[name]} with {kind.key}={values[kind.key]}"
             return f"{given}: only {allowed(readers)} have it; give {name}={OF_PARTS[name].neutral}"
     raise AssertionError(f"no part reads {name}")
-
-
-def check_conflicts(values: Values, parts: list[Part]) -> None:
-    """Raises `ConfigError` where one of `parts` says that it cannot go with `values`."""
-    for part in parts:
-        message = part.conflict(values)
-        if message:
-            raise ConfigError(message)

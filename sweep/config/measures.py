@@ -1,15 +1,17 @@
 """What a measure is: what is taken of a trained network, with its columns and settings. Nothing here imports torch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from sweep.config.checks import ConfigError, check_number
-from sweep.config.parts import Hyperparameter, Part, Values, parts_of
+from sweep.config.parts import Hyperparameter, Part, Values, part_of, parts_of
 
 # The forms of the weights that are measured: as they are, and with BN folded into the convolutions.
 FORMS = ("raw", "folded")
+ALL = "all"  # the measures of this package
+_TYPES = (int, float, str, bool, list[int], list[float], list[str], list[bool])
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,9 @@ class Measure(Part):
     paper: str = ""  # where it is printed; orders measures
     passes: Callable[[Values, int, int], ImagePasses] = no_passes
 
+    def signatures(self) -> tuple[str, ...]:
+        return ("of_form(form)",) * bool(self.of_form) + ("of_run(subject)",) * bool(self.of_run)
+
     @property
     def columns(self) -> tuple[MeasureColumn, ...]:
         """The columns as they are in rows."""
@@ -63,9 +68,48 @@ class Measure(Part):
 
 @cache
 def measures() -> Mapping[str, Measure]:
-    """All that there are, by name: ours by where they are printed, then those from outside."""
+    """All that there are, by name: ours by where they are printed, then those from outside; raises `ConfigError`."""
     found = parts_of(Measure).items()
-    return dict(sorted(found, key=lambda item: (item[1].is_from_outside, item[1].paper, item[0])))
+    ordered = dict(sorted(found, key=lambda item: (item[1].is_from_outside, item[1].paper, item[0])))
+    _check_columns(ordered.values())
+    return ordered
+
+
+def _check_columns(all_measures: Iterable[Measure]) -> None:
+    """Raises `ConfigError` where two measures declare one column, or one has a type that rows cannot hold."""
+    declared_by: dict[str, str] = {}
+    for measure in all_measures:
+        for column in measure.columns:
+            first = declared_by.setdefault(column.name, measure.module)
+            if first != measure.module:
+                raise ConfigError(f"{measure.module} and {first} both declare the column {column.name}: rename one")
+            if measure.is_from_outside and column.type not in _TYPES:
+                raise ConfigError(
+                    f"{measure.module}: the column {column.name} has the type {column.type}: allowed are int, float, "
+                    f"str, bool, and list[...] of one of them"
+                )
+        if not measure.columns:
+            raise ConfigError(f"{measure.module}: a measure needs columns: give of_form, of_run or both")
+
+
+def check_measures(name: str, value: object) -> str:
+    """What is measured, as `measure=` says it, in one order; raises `ConfigError`.
+
+    Names with + between, of which `all` stands for all of this package.
+    """
+    asked = {part_of(Measure, each).name for each in str(value).split("+") if each != ALL}
+    ours = [each.name for each in measures().values() if not each.is_from_outside]
+    if ALL in str(value).split("+") or asked >= set(ours):
+        return "+".join([ALL, *(each for each in measures() if each in asked and each not in ours)])
+    return "+".join(each for each in measures() if each in asked)
+
+
+def measures_in(text: str) -> tuple[Measure, ...]:
+    """The measures that `text`, as `check_measures` returns it, stands for."""
+    names = text.split("+")
+    return tuple(
+        each for name, each in measures().items() if name in names or (ALL in names and not each.is_from_outside)
+    )
 
 
 def columns_of_forms() -> dict[str, MeasureColumn]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sweep.config.checks import ConfigError, no_such_key
+from sweep.config.checks import no_such_key
 from sweep.config.fields import hyperparameters, left_out_of_ids, own, value_in, with_fields
-from sweep.config.measures import Measure, measures
-from sweep.config.parts import hyperparameters_of
+from sweep.config.measures import ALL, Measure, check_measures, measures, measures_in
+from sweep.config.parts import check_conflicts, check_from_outside, hyperparameters_of
 
 PRECISIONS = ("fp32", "tf32")
 OF_MEASURES = hyperparameters_of(measures().values())
+check_from_outside(measures().values(), "measurements")
 _of_every_id = partial(own, in_every_id=True)
 
 
@@ -30,6 +31,11 @@ class MeasureConfig:
 
     seed: int = _of_every_id("of noise, restarts, image subsets and random directions", 0, low=0, high=2**31 - 1)
     precision: str = own("of matrix products: fp32, or tf32 on GPUs", "fp32", choices=PRECISIONS)
+    measures: str = own(
+        "which, with + between them; all: those of this package; or modules",
+        ALL,
+        parse=check_measures,
+    )
     train_images: int = own("training images that all is measured on, the same for every seed; 0 for all", 0, low=0)
 
     @property
@@ -40,7 +46,7 @@ class MeasureConfig:
     @property
     def parts(self) -> tuple[Measure, ...]:
         """The parts that measure."""
-        return tuple(measure for measure in measures().values() if not measure.is_from_outside)
+        return measures_in(self.measures)
 
     if TYPE_CHECKING:
 
@@ -49,6 +55,8 @@ class MeasureConfig:
 
 MEASURE_SETTINGS = hyperparameters(MeasureConfig, OF_MEASURES)
 MEASURE_FIELDS = tuple(MEASURE_SETTINGS)
+# What commands call the columns of rows with these settings.
+KEY_OF = {f"measure_{name}": Measure.key if name == "measures" else f"measure.{name}" for name in MEASURE_FIELDS}
 # Settings that earlier rows do not have: at these values they change nothing and are left out of the id.
 UNLESS = left_out_of_ids(MEASURE_SETTINGS)
 
@@ -71,9 +79,8 @@ def make_measure_config(values: Mapping[str, object]) -> MeasureConfig:
         if name not in MEASURE_FIELDS:
             raise no_such_key(name, name, {"Settings of a measurement": MEASURE_FIELDS})
     checked = {name: value_in(values, setting) for name, setting in MEASURE_SETTINGS.items()}
-    checked |= {name: each.neutral for name, each in MEASURE_SETTINGS.items() if not each.read_if(checked)}
-    for measure in measures().values():
-        message = measure.conflict(checked)
-        if message:
-            raise ConfigError(message)
+    chosen = measures_in(checked["measures"])
+    read = {own.name for measure in chosen for own in measure.read_with(checked)}
+    checked |= {name: declared.neutral for name, declared in OF_MEASURES.items() if name not in read}
+    check_conflicts(checked, chosen)
     return MeasureConfig(**checked)

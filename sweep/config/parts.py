@@ -303,3 +303,30 @@ def hyperparameters_of(parts: Iterable[Part]) -> dict[str, Hyperparameter]:
                     f"another name, or import one declaration"
                 )
     return {name: hyperparameter for name, (hyperparameter, _) in found.items()}
+
+
+def from_outside(parts: Iterable[Part]) -> dict[str, str]:
+    """The hyperparameters that only parts from outside declare, and the module of one that does."""
+    known = tuple(parts)
+    ours = hyperparameters_of(part for part in known if not part.is_from_outside)
+    return {own.name: part.module for part in known for own in part.reads if own.name not in ours}
+
+
+def check_from_outside(parts: Iterable[Part], whose: str) -> None:
+    """Raises `ConfigError` where a part from outside would change the ids of `whose`, such as runs, without it."""
+    known = tuple(parts)
+    declared = hyperparameters_of(known)
+    for name, module in from_outside(known).items():
+        if declared[name].in_every_id or declared[name].neutral is REQUIRED:
+            raise ConfigError(
+                f"{name} of {module} needs a neutral value and must not be in every id: {whose} without {module} keep "
+                f"the ids that they have"
+            )
+
+
+def check_conflicts(values: Values, parts: Iterable[Part]) -> None:
+    """Raises `ConfigError` where one of `parts` says that it cannot go with `values`."""
+    for part in parts:
+        message = part.conflict(values)
+        if message:
+            raise ConfigError(message)

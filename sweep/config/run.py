@@ -15,14 +15,12 @@ from sweep.config.chosen import (
     OF_PARTS,
     OF_QUANTIZERS,
     check_chosen,
-    check_conflicts,
-    check_declarations,
     chosen_parts,
     chosen_quantizer,
     unread,
 )
 from sweep.config.fields import hyperparameters, left_out_of_ids, own, value_in, with_fields
-from sweep.config.parts import Values, always
+from sweep.config.parts import Values, always, check_conflicts
 from sweep.config.transfer import TRANSFER
 
 FILE_CROP_FLIP = "file_crop_flip"
@@ -54,7 +52,6 @@ def _is_quantized(values: Values) -> bool:
 
 
 _of_every_id = partial(own, in_every_id=True)
-check_declarations()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

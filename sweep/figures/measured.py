@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.config.checks import ConfigError, allowed
+from sweep.config.measuring import KEY_OF
 from sweep.config.work import Kind
 from sweep.figures.figure import Figure
 from sweep.tables.flatness import MEASURE_SETTING
@@ -28,6 +29,6 @@ def measured_runs(runs: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
     both = runs.merge(measures, on="run_id", suffixes=("", "_of_measure"))
     for name in (*SETTING, *MEASURE_SETTING, "measure_seed"):
         if both[name].nunique() > 1:
-            key = name.replace("measure_", "measure.", 1)
+            key = KEY_OF.get(name, name)
             raise ConfigError(f"the measured runs differ in {key}, give one: {allowed(sorted(both[name].unique()))}")
     return both

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from sweep.config.checks import allowed
-from sweep.config.measures import FORMS, Measure, MeasureColumn
+from sweep.config.measures import FORMS, Measure, MeasureColumn, check_measures
 from sweep.config.measuring import MeasureConfig
 from sweep.config.run import RunConfig
 from sweep.data.interface import TrainingData
@@ -31,8 +31,8 @@ def measure(
 
     `state` holds the state dicts `initial` and `best`. The columns are `weights` (omega), `train_size` (m), and those
     that each measure declares. The arithmetic is float32, also for runs trained in bf16. Raises `ConfigError` where the
-    weights are not those of `run`'s network, `Interrupted` once `stop()` is true, ValueError where a measure returns
-    other columns than it declares.
+    weights are not those of `run`'s network or a measure is not known here, `Interrupted` once `stop()` is true,
+    ValueError where a measure returns other columns than it declares.
     """
     initial, trained = (model.to(device) for model in load_trained(state, run, data))
     latent = materialise(initial, trained, quantized=False)
@@ -43,6 +43,7 @@ def measure(
     assert tuple(form.name for form in forms) == FORMS
     omega = sum(latent.get_parameter(name).numel() for name in counted_names(latent))
     columns: Columns = {"weights": omega, "train_size": len(images)}
+    check_measures(Measure.key, config.measures)
     for each in config.parts:
         columns |= _measured(each, subject, forms)
     return columns

@@ -1,6 +1,7 @@
 """The columns of every table that a sweep writes: dtype, unit, meaning. results/README.md is made from it."""
 
 import types
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import Any, get_type_hints, is_typeddict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sweep.config.checks import allowed
+from sweep.config.checks import ConfigError, allowed
 from sweep.config.chosen import FROM_OUTSIDE, KINDS
 from sweep.config.measures import measures
 from sweep.config.measuring import MEASURE_SETTINGS
@@ -56,6 +57,12 @@ class Schema:
     kind: Kind = ""
     past: str = ""
 
+    def __post_init__(self) -> None:
+        for name, count in Counter(column.name for column in self.columns).items():
+            if count > 1:
+                modules = [column.declared_by for column in self.columns if column.name == name and column.declared_by]
+                raise ConfigError(f"{allowed(modules)}: every row of {self.name} has a column {name}: rename yours")
+
     @cached_property
     def names(self) -> frozenset[str]:
         return frozenset(column.name for column in self.columns)
@@ -97,8 +104,17 @@ def _of_measurements() -> list[Column]:
 
 
 def _of_measures() -> list[Column]:
-    columns = [column for measure in measures().values() for column in measure.columns]
-    return [Column(each.name, _arrow_type(each.type), each.meaning, each.unit) for each in columns]
+    return [
+        Column(
+            each.name,
+            _arrow_type(each.type),
+            each.meaning,
+            each.unit,
+            measure.module if measure.is_from_outside else "",
+        )
+        for measure in measures().values()
+        for each in measure.columns
+    ]
 
 
 def _arrow_type(declared: Any) -> pa.DataType:

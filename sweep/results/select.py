@@ -12,7 +12,7 @@ import pandas as pd
 from sweep.config import outside
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.chosen import KINDS
-from sweep.config.measuring import MEASURE_SETTINGS, UNLESS
+from sweep.config.measuring import KEY_OF, MEASURE_SETTINGS, UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
 from sweep.results.plans import read_plan, study_of
@@ -201,11 +201,12 @@ def narrow(runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
 
 
 def narrow_measures(measures: pd.DataFrame, runs: pd.DataFrame, filters: Mapping[str, str]) -> pd.DataFrame:
-    """The measurements of `runs` with the settings of `filters`, whose keys are `measure.<setting>`."""
+    """The measurements of `runs` with the settings of `filters`, by the keys of commands."""
     of_runs = measures[measures["run_id"].isin(runs["run_id"])]
     if of_runs.empty:
         raise ConfigError(f"none of the {len(runs)} runs was measured; `python -m sweep.measure` does it")
-    return narrow(of_runs, {name.replace(".", "_", 1): values for name, values in filters.items()})
+    columns = {key: column for column, key in KEY_OF.items()}
+    return narrow(of_runs, {columns[key]: values for key, values in filters.items()})
 
 
 def _equal(value: object, text: str) -> bool:

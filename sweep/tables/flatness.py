@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
+from sweep.config.checks import ConfigError, allowed
 from sweep.config.datasets import printed_name
-from sweep.config.measures import FORMS, columns_of_forms
-from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig
+from sweep.config.measures import FORMS, columns_of_forms, measures_in
+from sweep.config.measuring import KEY_OF, MEASURE_FIELDS, MeasureConfig
 from sweep.config.run import UNLESS
 from sweep.results.rows import measure_columns
 from sweep.tables.counts import count_cells, counts_of, incomplete_note, mixed_code_note
@@ -48,14 +49,19 @@ class FlatnessTable(Table):
         Measure seeds are averaged per run. `published_<metric>` is null where the paper has no such cell.
         """
         lines = []
+        found, metrics = _with_some(found, self.metrics)
         for chosen, rows in found.groupby(list(MEASURE_SETTING), sort=True):
-            per_run = _per_run(rows, self.metrics)
+            per_run = _per_run(rows, metrics)
             for setting, block in runs.groupby(list(BLOCK), sort=True):
                 joined = block.merge(per_run, on="run_id", how="left")
                 if joined["measurements"].notna().any():
                     names = dict(zip((*MEASURE_SETTING, *BLOCK), (*chosen, *setting), strict=True))
-                    lines += _block_lines(joined, names, self.metrics)
+                    lines += _block_lines(joined, names, metrics)
         return self._beside_published(in_order(pd.DataFrame(lines), [*BLOCK, *MEASURE_SETTING]))
+
+    def _of(self, lines: pd.DataFrame) -> list[str]:
+        """The metrics that were measured."""
+        return [metric for metric in self.metrics if metric in lines]
 
     def _beside_published(self, lines: pd.DataFrame) -> pd.DataFrame:
         if not self.published:
@@ -68,15 +74,13 @@ class FlatnessTable(Table):
         """Mean ± standard error, ratio to full precision, marks; under each precision the published line."""
         varying = [name for name in _settings() if lines[name].nunique() > 1]
         varying += [n for n in _OTHER_PRECISION if lines.loc[lines["bits"] != FULL_PRECISION, n].nunique() > 1]
-        shown = []
+        shown, metrics = [], self._of(lines)
         for _, line in lines.iterrows():
             names = {"dataset": printed_name(line["dataset"]), "network": network_name(line)}
             names |= {name: shown_value(name, line[name]) for name in varying}
-            cells = count_cells(line, lines) | {title(metric): _text(line, metric) for metric in self.metrics}
+            cells = count_cells(line, lines) | {title(metric): _text(line, metric) for metric in metrics}
             shown.append({**names, "precision": precision_name(line["bits"]), "weights": line["form"], **cells})
-            published = {
-                title(metric): number(line.get(f"published_{metric}", np.nan), _DIGITS) for metric in self.metrics
-            }
+            published = {title(metric): number(line.get(f"published_{metric}", np.nan), _DIGITS) for metric in metrics}
             if line["form"] == "folded" and any(published.values()):
                 shown.append({**dict.fromkeys(names, ""), "precision": "  published"} | published)
         return pd.DataFrame(shown).fillna("")
@@ -86,7 +90,7 @@ class FlatnessTable(Table):
             f"with {_same_settings(lines)}",
             "± standard error; × geometric mean of the ratio to FP32 of the same run; raw: BN kept, folded: BN in the "
             "convolutions",
-            *_marks(lines, self.metrics),
+            *_marks(lines, self._of(lines)),
         ]
         text = "{missing} runs are not measured, {failed} failed in training"
         found += incomplete_note(lines[lines["form"] == FORMS[0]], text)
@@ -95,6 +99,21 @@ class FlatnessTable(Table):
                 "threshold missed: by the unperturbed network; such runs have no scales and are not in the means"
             )
         return found + mixed_code_note(lines, self.kind)
+
+
+def _with_some(found: pd.DataFrame, metrics: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The measurements that have some of `metrics`, and those that they have; raises `ConfigError` where none has."""
+    texts = {text: _names(text) & set(metrics) for text in found["measure_measures"].unique()}
+    chosen = found[found["measure_measures"].map(texts).map(bool)]
+    if chosen.empty:
+        raise ConfigError(
+            f"no measurement there has {allowed(metrics)}: `python -m sweep.measure measure=all` takes them"
+        )
+    return chosen, [metric for metric in metrics if any(metric in names for names in texts.values())]
+
+
+def _names(measures: str) -> set[str]:
+    return {column.name for measure in measures_in(measures) for column in measure.of_form}
 
 
 def _per_run(rows: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
@@ -193,7 +212,7 @@ def _same_settings(table: pd.DataFrame) -> str:
     """Of runs all but later ones that change nothing, of the measurement those that are not at their defaults."""
     same = {name: str(table[name].iloc[0]) for name in _settings() if table[name].nunique() == 1}
     shown = [name for name, value in same.items() if value != _default(name)]
-    return ", ".join(f"{name.replace('measure_', 'measure.', 1)}={same[name]}" for name in shown)
+    return ", ".join(f"{KEY_OF.get(name, name)}={same[name]}" for name in shown)
 
 
 def _default(name: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from sweep import PROJECT
 from sweep.config.checks import ConfigError
+from sweep.config.measures import measures
 from sweep.config.measuring import MEASURE_FIELDS, UNLESS, MeasureConfig, canonical_json, make_measure_config
 from sweep.results.rows import measure_columns, measure_config_of
 
@@ -34,7 +35,7 @@ OTHER = {
     "magnitude_eps": 0.1, "ascent": "l2", "ascent_steps": 3, "ascent_share": 0.2, "ascent_images": 3,
     "log_argument": "paper", "delta": 0.1, "curvature_images": 3, "hessian_tol": 0.1, "hessian_iterations": 3,
     "hessian_shift": -2, "linf_radii": [0.1], "linf_dimensions": 3, "linf_iterations": 3, "regularizer_images": 3,
-    "landscape_points": 3, "precision": "tf32", "train_images": 500,
+    "landscape_points": 3, "precision": "tf32", "train_images": 500, "measures": "norms",
 }  # fmt: skip
 
 
@@ -49,7 +50,7 @@ def test_all_settings_are_tested() -> None:
 
 def test_the_id_is_that_of_every_field_but_later_ones_at_what_changes_nothing() -> None:
     assert set(json.loads(canonical_json(MeasureConfig()))) == set(MEASURE_FIELDS) - set(UNLESS)
-    other = json.loads(canonical_json(MeasureConfig(precision="tf32", train_images=5)))
+    other = json.loads(canonical_json(MeasureConfig(precision="tf32", train_images=5, measures="norms")))
     assert set(other) == set(MEASURE_FIELDS) and other["precision"] == "tf32"
 
 
@@ -69,6 +70,25 @@ def test_rows_from_before_a_setting_have_it_at_what_changes_nothing() -> None:
 )
 def test_what_changes_no_number_has_one_id(given: dict[str, object], same: dict[str, object]) -> None:
     assert make_measure_config(given).options_id == make_measure_config(same).options_id
+
+
+def test_what_is_measured_has_one_name_and_leaves_unread_what_only_others_read() -> None:
+    ours = "+".join(reversed(list(measures())))
+    assert make_measure_config({"measures": ours}) == MeasureConfig()
+    assert make_measure_config({"measures": "hessian+norms"}).measures == "norms+hessian"
+    assert [measure.name for measure in make_measure_config({"measures": "hessian+norms"}).parts] == [
+        "norms",
+        "hessian",
+    ]
+    norms = make_measure_config({"measures": "norms"})
+    assert make_measure_config({"measures": "norms", "restarts": 3, "landscape_points": 5}) == norms
+    assert make_measure_config({"measures": "hessian", "hessian_tol": 0.5}).hessian_tol == 0.5
+
+
+def test_every_setting_is_read_by_a_measure_that_declares_it() -> None:
+    """So that none is set to its default where it would change a number."""
+    own = {"seed", "precision", "train_images", "measures"}
+    assert {each.name for measure in measures().values() for each in measure.reads} == set(MEASURE_FIELDS) - own
 
 
 @pytest.mark.parametrize("changes", [{"ascent": "paper"}, {"ascent": "l2"}])
@@ -95,6 +115,7 @@ def test_a_learning_rate_that_is_used_has_its_own_id(changes: dict[str, object])
         ({"linf_radii": 0.1}, r"linf_radii=0.1: allowed is a list of radii above 0 such as \[0.001,0.0005\]"),
         ({"linf_radii": [0.1, -1]}, "linf_radii=-1: allowed is a number above 0"),
         ({"landscape_points": 4}, "landscape_points=4: allowed are 0 and odd numbers from 3"),
+        ({"measures": "norm"}, "measure=norm: allowed are .*; did you mean norms?"),
         ({"tolerance": 0.1}, "tolerance=0.1: must be below target=0.1"),
     ],
 )

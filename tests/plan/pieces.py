@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweep.config.distorting import Distortion
-from sweep.config.measuring import MeasureConfig
+from sweep.config.measuring import MeasureConfig, make_measure_config
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.settings import Settings
 from sweep.config.work import TRAINING, Work
@@ -29,6 +29,7 @@ WORK: dict[str, tuple[Work, RunConfig, DataSource, str]] = {
     "array": (TRAINING, tiny_run(), DIGITS, "array"),
     "taught": (TRAINING, STUDENT, DIGITS, "plain"),
     "measure": (Work("measure", QUICK), tiny_run(), DIGITS, "plain"),
+    "norms": (Work("measure", make_measure_config({"measures": "norms"})), tiny_run(), DIGITS, "plain"),
     "distort": (Work("distort", FOG), tiny_run(), DIGITS, "plain"),
 }
 

@@ -19,7 +19,8 @@ from tests.plan.pieces import WORK, code_of
 ALL = frozenset(WORK)
 ON_DIGITS = ALL - {"saq"}
 PLAIN = ALL - {"array"}
-OF_LSQ = frozenset({"lsq", "array", "measure", "distort"})
+MEASURED = frozenset({"measure", "norms"})
+OF_LSQ = MEASURED | {"lsq", "array", "distort"}
 
 
 def module_of(path: Path) -> str:
@@ -82,12 +83,14 @@ HITS: tuple[tuple[str, frozenset[str]], ...] = (
     ("sweep.training.updates.sharpness", frozenset({"saq"})),
     ("sweep.training.array", frozenset({"array"})),
     *((f"sweep.training.{name}", PLAIN) for name in ("clock", "objectives", "plain")),
-    ("sweep.training.weights", frozenset({"measure", "distort"})),
+    ("sweep.training.weights", MEASURED | {"distort"}),
     *((f"sweep.{room}", frozenset()) for room in PARTS),
     ("sweep.training", ALL),
-    ("sweep.measures", frozenset({"measure"})),
-    *((f"sweep.config.{name}", frozenset({"measure"})) for name in ("measures", "measuring")),
-    ("sweep.worker.measurements", frozenset({"measure"})),
+    *((f"sweep.measures.{name}", frozenset({"measure"})) for name in ("bounds", "hessian", "landscape", "linf")),
+    *((f"sweep.measures.{name}", frozenset({"measure"})) for name in ("loss", "losses", "quantization", "regularizer")),
+    ("sweep.measures", MEASURED),
+    *((f"sweep.config.{name}", MEASURED) for name in ("measures", "measuring")),
+    ("sweep.worker.measurements", MEASURED),
     ("sweep.distortions", frozenset({"distort"})),
     ("sweep.config.distorting", frozenset({"distort"})),
     ("sweep.worker.distort", frozenset({"distort"})),
