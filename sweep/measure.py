@@ -1,12 +1,14 @@
 """`python -m sweep.measure -m bits=2,32 width=12`: the flatness of trained runs, see docs/flatness.md."""
 
 import sys
+from dataclasses import replace
 
 from sweep.commands.arguments import Argument, Section
 from sweep.commands.composed import ComposedCommand, no_task, with_multirun
 from sweep.commands.keys import HYDRA, MEASURE_KEYS, SELECTION, SETTINGS, TRAINED_IMAGES
 from sweep.commands.measuring import MeasureSweeper
 from sweep.config.measures import Measure
+from sweep.config.measuring import MEASURE_SETTINGS
 
 
 def _setting(argument: Argument) -> str:
@@ -14,7 +16,16 @@ def _setting(argument: Argument) -> str:
     return f"measure.measures={argument.value}" if argument.key == Measure.key else argument.word
 
 
-OPTIONS = Section("What is measured, and how; several values are an axis", MEASURE_KEYS, _setting)
+def _default(value: object) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)
+
+
+DEFAULTS = zip(MEASURE_KEYS, MEASURE_SETTINGS.values(), strict=True)
+OPTIONS = Section(
+    "What is measured, and how; several values are an axis",
+    tuple(replace(key, default=_default(setting.neutral)) for key, setting in DEFAULTS),
+    _setting,
+)
 SECTIONS = (SELECTION, OPTIONS, TRAINED_IMAGES, SETTINGS, HYDRA)
 COMMAND = ComposedCommand("sweep.measure", __doc__, SECTIONS, "measure", (MeasureSweeper,))
 

@@ -1,13 +1,27 @@
 """What is done with a run: it is trained, or what it kept is measured, or evaluated on corrupted images."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from sweep.config.distorting import Distortion
-from sweep.config.measuring import MeasureConfig
+from sweep.config.parts import Part
 
 Kind = str  # its name, as its table in sweep/results/schema.py has it
-Options = MeasureConfig | Distortion
+
+
+class Options(Protocol):
+    """What work needs to know besides the run: `sweep.config.measuring.MeasureConfig`, or a `Distortion`."""
+
+    @property
+    def options_id(self) -> str:
+        """sha256 of what they are."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts that do the work, besides those of the run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
