@@ -24,6 +24,7 @@ from tests.cluster.daemon import (
     find_program,
     kill_jobs,
 )
+from tests.cluster.watcher import watch
 from tests.waiting import wait_until
 
 PACKAGE_WITH = {"slurmctld": "slurmctld", "slurmd": "slurmd", "srun": "slurm-client", "munged": "munge"}
@@ -69,7 +70,7 @@ class SlurmCluster:
 
     A line of `extra_conf` replaces the line of slurm.conf about the same parameter, node or partition.
     With accounting, the current user submits to the account lab unless a job names another. A stopped
-    cluster can start again: job ids and accounting go on.
+    cluster can start again: job ids and accounting go on. It ends with the process that started it.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class SlurmCluster:
             extra_conf=tuple(extra_conf),
             ports=free_ports(nodes + 2),
         )
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -112,6 +114,7 @@ class SlurmCluster:
             raise RuntimeError(f"the cluster in {self.conf.folder} is running already: call stop() first")
         self.conf.write()
         self._forget_node_states()
+        self._watcher = watch(self.conf.slurm_conf)
         try:
             self._start_daemons()
             self.run("srun", f"--nodes={self.conf.nodes}", "--time=1", "true")
@@ -128,6 +131,9 @@ class SlurmCluster:
         for daemon in reversed(self._daemons):
             daemon.stop()
         wait_until(lambda: kill_jobs(self.conf) == 0, STOP_TIMEOUT_S, "no job alive")
+        if self._watcher is not None:
+            self._watcher.communicate(timeout=STOP_TIMEOUT_S)
+            self._watcher = None
 
     def run(self, *command: str, timeout_s: float = COMMAND_TIMEOUT_S) -> str:
         """Returns what a client command printed.

@@ -164,21 +164,21 @@ def kill_jobs(conf: ClusterConf) -> int:
 
     Returns how many processes there were.
     """
-    jobs = [pid for pid in _pids() if _is_job(pid, conf.slurm_conf)]
+    jobs = [pid for pid in pids_of(conf.slurm_conf) if _is_job(pid)]
     for pid in jobs:
         send_signal(pid, signal.SIGKILL)
     return len(jobs)
 
 
-def _is_job(pid: int, slurm_conf: Path) -> bool:
-    environ = environ_of(pid)
-    inside_job = any(entry.startswith("SLURM_JOB_ID=") for entry in environ)
-    name = _proc_text(pid, "comm").strip()
-    return f"SLURM_CONF={slurm_conf}" in environ and (inside_job or name in ("slurmstepd", "slurmscriptd"))
+def _is_job(pid: int) -> bool:
+    inside_job = any(entry.startswith("SLURM_JOB_ID=") for entry in environ_of(pid))
+    return inside_job or _proc_text(pid, "comm").strip() in ("slurmstepd", "slurmscriptd")
 
 
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+def pids_of(slurm_conf: Path) -> list[int]:
+    """All processes of the cluster with this configuration: daemons, jobs and what was started with its environment."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+    return [pid for pid in pids if f"SLURM_CONF={slurm_conf}" in environ_of(pid)]
 
 
 def send_signal(pid: int, signal_number: signal.Signals) -> None:

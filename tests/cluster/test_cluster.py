@@ -1,11 +1,13 @@
 """The private cluster treats jobs as a real SLURM does, and leaves nothing alive behind."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sweep import PROJECT
 from tests.cluster.cluster import (
     SlurmCluster,
     accounting_available,
@@ -14,7 +16,8 @@ from tests.cluster.cluster import (
     missing_packages,
 )
 from tests.cluster.conf import CRED_EXPIRE_S, MAX_FOLDER_LENGTH
-from tests.cluster.daemon import environ_of, wait_until
+from tests.cluster.daemon import pids_of
+from tests.waiting import wait_until
 
 # Ends only once 16 tasks run at the same time.
 MEET_15_OTHERS = """
@@ -54,11 +57,6 @@ def wait_for_state(cluster: SlurmCluster, job_id: str, state: str, timeout_s: fl
 def restarts(cluster: SlurmCluster, job_id: str) -> int:
     shown = cluster.run("scontrol", "--oneliner", "show", "job", job_id)
     return int(shown.split(" Restarts=")[1].split()[0])
-
-
-def survivors(cluster: SlurmCluster) -> list[Path]:
-    setting = f"SLURM_CONF={cluster.conf.slurm_conf}"
-    return [entry for entry in Path("/proc").glob("[0-9]*") if setting in environ_of(int(entry.name))]
 
 
 def test_array_tasks_get_a_gpu_each(cluster: SlurmCluster, tmp_path: Path) -> None:
@@ -166,10 +164,10 @@ def test_nothing_survives_stop(slurm: SlurmCluster, tmp_path_factory: pytest.Tem
         wait_until((folder / "running").exists, 20, "job running")
         doomed.kill_slurmd("node1")
         doomed.freeze_slurmctld()
-        assert len(survivors(doomed)) >= 6  # munged, slurmctld, slurmscriptd, slurmstepd, two of the job
-    assert survivors(doomed) == []
+        assert len(pids_of(doomed.conf.slurm_conf)) >= 6  # munged, slurmctld, slurmscriptd, slurmstepd, two of the job
+    assert pids_of(doomed.conf.slurm_conf) == []
     doomed.stop()
-    assert survivors(slurm) != []
+    assert pids_of(slurm.conf.slurm_conf) != []
 
 
 def test_nodes_are_usable_after_a_restart(slurm: SlurmCluster, folder: Path) -> None:
@@ -185,7 +183,7 @@ def test_failed_start_says_why_and_leaves_nothing(slurm: SlurmCluster, folder: P
     broken = SlurmCluster(folder, nodes=1, extra_conf=["Absent=1"])
     with pytest.raises(RuntimeError, match=r"slurmctld: exit code 1: .*unrecognized key: Absent"):
         broken.start()
-    assert survivors(broken) == []
+    assert pids_of(broken.conf.slurm_conf) == []
 
 
 def test_crashed_slurmctld_forgets_its_last_jobs(slurm: SlurmCluster, folder: Path) -> None:
@@ -246,3 +244,27 @@ def test_sacct_shows_a_finished_job(slurm_accounting: SlurmCluster, tmp_path: Pa
 def test_unknown_account_is_rejected(slurm_accounting: SlurmCluster, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="Invalid account"):
         submit(slurm_accounting, tmp_path, "true", "--account=absent")
+
+
+STARTER = """
+import signal, sys
+from pathlib import Path
+from tests.cluster.cluster import SlurmCluster
+cluster = SlurmCluster(Path(sys.argv[1]), nodes=1, accounting=bool(sys.argv[2]))
+cluster.start()
+cluster.run("sbatch", "--output=/dev/null", "--wrap=touch running; sleep 600", "--chdir", sys.argv[1])
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(bool(missing_packages()), reason="SLURM is missing here")
+def test_a_cluster_ends_with_the_process_that_started_it(folder: Path) -> None:
+    """Killed with no chance to stop it: no daemon and no job is left."""
+    accounting = accounting_available()
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder), "1" * accounting], cwd=PROJECT)
+    wait_until((folder / "running").exists, 60, "the job to run")
+    names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in pids_of(folder / "slurm.conf")}
+    assert names >= {"munged", "slurmctld", "slurmd", "sleep", *(["slurmdbd", "mariadbd"] if accounting else [])}
+    starter.kill()
+    starter.wait()
+    wait_until(lambda: not pids_of(folder / "slurm.conf"), 20, "the cluster to end")

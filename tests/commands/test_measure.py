@@ -25,6 +25,7 @@ from sweep.plan.measuring_cost import operations_s
 from sweep.results.rows import measure_config_of, measures_store, rows_store
 from sweep.results.select import Selection, make_selection
 from sweep.status import describe as describe_status
+from tests.commands.in_process import refusal
 from tests.commands.measurements import FAST, command, measure, measured
 from tests.conftest import DIGITS, tiny_run
 from tests.rows_of import row_of
@@ -242,10 +243,15 @@ def test_misspelt_keys(argument: str, message: str) -> None:
     ],
 )
 def test_mistakes_are_named_before_anything_is_measured(argument: str, message: str, trained: Path) -> None:
-    done = measure(argument, f"results_dir={trained}")
-    output = done.stdout + done.stderr
-    assert done.returncode != 0 and message in output and "Traceback" not in output, output
+    said = refusal("measure", argument, "hydra/launcher=local", f"results_dir={trained}")
+    assert message in said and "Traceback" not in said, said
     assert not (trained / "measures").exists()
+
+
+def test_a_refusal_is_one_message_and_a_status(trained: Path) -> None:
+    done = measure("measure.threshold=loss", f"results_dir={trained}")
+    assert done.returncode == 1 and "threshold=loss: allowed are drop, error" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_cost_by_operations_and_by_stored_measurements() -> None:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -13,33 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweep.results.rows import rows_store
+from tests.commands.in_process import planned, refusal
 from tests.faulty import FAULTY, failing
 from tests.sweeps import ARRAYS, ONE_OPTIMIZER, SMALL, computed, curves, run, start, worker_pids
 from tests.waiting import is_alive, wait_until
 
 
-def plan(tmp_path: Path, *arguments: str) -> pd.DataFrame:
-    """The runs of a sweep, composed in a process of its own as the command does, without training them."""
-    script = f"""
-import sys
-from sweep import run
-from sweep.commands import sweeper
-def keep(points, facts, settings, launcher):
-    from sweep.plan.plan import make_plan
-    from pathlib import Path
-    from tests.todays_code import today
-    make_plan("", points, facts, [], today, "cpu").write(Path({str(tmp_path / "plan.parquet")!r}))
-sweeper.train = keep
-sys.argv = ["sweep.run", *{list(arguments)!r}, "hydra/launcher=local"]
-run.main()
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return pd.read_parquet(tmp_path / "plan.parquet")
-
-
 def test_qgens_grid_is_972_runs(tmp_path: Path) -> None:
-    runs = plan(tmp_path, "-m", "bits=2,4,8,32")
+    runs = planned(tmp_path, "-m", "bits=2,4,8,32")
     assert len(runs) == runs["run_id"].nunique() == 972
     assert (runs["bits"].value_counts() == 243).all()
     by_optimizer = runs.groupby("optimizer")["lr"].unique().map(sorted).to_dict()
@@ -74,7 +54,7 @@ def test_qgens_grid_is_972_runs(tmp_path: Path) -> None:
 def test_axes_are_narrowed_replaced_and_extended(
     arguments: list[str], count: int, expected: dict[str, list[object]], tmp_path: Path
 ) -> None:
-    runs = plan(tmp_path, "-m", *arguments)
+    runs = planned(tmp_path, "-m", *arguments)
     assert len(runs) == count
     for name, values in expected.items():
         assert sorted(runs[name].unique()) == values
@@ -129,13 +109,13 @@ BY_BITS = "+grid.axes.quantizer={by:bits,2:[saq],otherwise:[lsq,noise_tempering]
 def test_config_groups_depend_on_groups_and_values_and_the_other_way_round(
     arguments: list[str], columns: list[str], expected: set[tuple[object, ...]], tmp_path: Path
 ) -> None:
-    runs = plan(tmp_path, "-m", "grid=demo", "optimizer=sgd", "lr=0.1", *arguments)
+    runs = planned(tmp_path, "-m", "grid=demo", "optimizer=sgd", "lr=0.1", *arguments)
     assert set(runs[columns].itertuples(index=False, name=None)) == expected
 
 
 def test_qregs_table_1_is_planned_in_its_real_form(tmp_path: Path) -> None:
     """Networks go by data sets: 2 data sets x 3 seeds, at 32 bits and with two quantizers at 2, 4 and 8."""
-    runs = plan(tmp_path, "-m", "study=qreg_table1")
+    runs = planned(tmp_path, "-m", "study=qreg_table1")
     networks = set(runs[["dataset", "model", "base_width"]].itertuples(index=False, name=None))
     assert networks == {("cifar10", "resnet20", 1), ("cifar100", "cifar_resnet18", 64)}  # resnet20 reads no base_width
     assert len(runs) == 2 * 3 * (1 + 2 * 3)
@@ -143,12 +123,12 @@ def test_qregs_table_1_is_planned_in_its_real_form(tmp_path: Path) -> None:
 
 
 def test_a_single_run_takes_its_optimizers_learning_rate(tmp_path: Path) -> None:
-    runs = plan(tmp_path, "bits=8", "optimizer=adam")
+    runs = planned(tmp_path, "bits=8", "optimizer=adam")
     assert runs[["bits", "optimizer", "lr", "momentum"]].to_numpy().tolist() == [[8, "adam", 0.001, 0.0]]
 
 
 def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> None:
-    runs = plan(tmp_path, "-m", "model=resnet20,cifar_resnet18,wide_resnet", "grid=demo", "bits=2", "lr=0.1")
+    runs = planned(tmp_path, "-m", "model=resnet20,cifar_resnet18,wide_resnet", "grid=demo", "bits=2", "lr=0.1")
     sizes = runs.groupby("model")[["base_width", "width", "depth"]].agg(set)
     assert sizes.loc["resnet20"].tolist() == [{1}, {1}, {1}]
     assert sizes.loc["cifar_resnet18"].tolist() == [{16}, {1}, {1}]
@@ -210,12 +190,31 @@ def test_networks_are_swept_with_the_sizes_that_they_read(tmp_path: Path) -> Non
         (["bits=4", "hydra/launcher=slurm", "hydra.launcher.time_min=0"], "hydra.launcher.time_min=0: allowed is"),
     ],
 )
-def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = run(*arguments, f"results_dir={tmp_path / 'r'}", cwd=tmp_path, env=os.environ | {"CUDA_VISIBLE_DEVICES": ""})
-    output = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert message in output
-    assert "Traceback" not in output
+def test_mistakes_are_named_before_anything_is_trained(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    launcher = [] if any("hydra/launcher" in argument for argument in arguments) else ["hydra/launcher=local"]
+    said = refusal("run", *arguments, *launcher, f"results_dir={tmp_path / 'r'}")
+    assert message in said and "Traceback" not in said
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "bitz=2,4"], "error: bitz=2,4: there is no such key; did you mean bits?"),  # before Hydra
+        (["-m", "bits=1,2"], "error: bits=1: allowed are 2 to 8"),  # by the sweeper
+        (["bits=1"], "error: bits=1: allowed are 2 to 8"),  # by the task
+        (["optimizer=lion"], "Available options in 'optimizer':"),  # by Hydra
+    ],
+)
+def test_a_refusal_is_one_message_and_a_status(arguments: list[str], message: str, tmp_path: Path) -> None:
+    """Of a process, wherever the command stood."""
+    done = run(*arguments, f"results_dir={tmp_path / 'r'}", cwd=tmp_path)
+    assert done.returncode == 1 and message in done.stderr and not done.stdout, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "r").exists()
 
 
@@ -309,9 +308,8 @@ def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0.2")
-    wait_until(lambda: worker_pids(results_dir), 60, "a run to start")
-    time.sleep(0.3)
+    sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0")
+    wait_until(lambda: list((results_dir / "checkpoints").glob("*.pt")), 60, "a checkpoint")
     for pid in worker_pids(results_dir):
         os.kill(pid, signal.SIGKILL)
     output, _ = sweep.communicate(timeout=120)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from sweep.results.events import Requeued, Started
 from sweep.results.lines import EventReader
 from tests.cluster.cluster import SlurmCluster
 from tests.commands.measurements import FAST, measure, measured
-from tests.faulty import FAULTY, failing
+from tests.faulty import FAULTY, failing, waiting
 from tests.launchers.on_slurm import ON_CPUS, events, finish, on_slurm, start
 from tests.outside.packages import QUANTIZER, package
 from tests.sweeps import SMALL, computed, curves, run
@@ -54,7 +54,11 @@ def table_csv(results_dir: Path) -> str:
 
 def wait_for_runs(results_dir: Path, count: int = 1) -> None:
     wait_until(lambda: len({event.task_id for event in events(results_dir, Started)}) >= count, 60, "runs to start")
-    time.sleep(0.5)
+
+
+def wait_for_checkpoints(results_dir: Path, count: int = 1) -> None:
+    """Of runs in their midst."""
+    wait_until(lambda: len(list(results_dir.glob("checkpoints/*.pt"))) >= count, 60, "checkpoints")
 
 
 def job_ids(results_dir: Path) -> list[str]:
@@ -131,16 +135,32 @@ def test_arrays_are_split_at_max_array_size(
         cluster.cancel_all(timeout_s=60)
 
 
-def test_leave_and_come_back(env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path) -> None:
-    results_dir = tmp_path / "r"
-    left = on_slurm(LONG, results_dir, env, "wait=false", *A_PACK_PER_RUN)
+def test_leave_and_come_back(
+    slurm: SlurmCluster, env: dict[str, str], local: Callable[[list[str]], Path], tmp_path: Path
+) -> None:
+    """No run ends before the second command has seen all four in the queue."""
+    results_dir, gate = tmp_path / "r", tmp_path / "gate"
+    sweep, held = [*EIGHT, "lr=0.1", FAULTY], waiting(gate) | slurm.env | {"PYTHONUNBUFFERED": "1"}
+    left = on_slurm(sweep, results_dir, held, "wait=false", *A_PACK_PER_RUN)
     assert left.returncode == 0, left.stderr
     assert "4 tasks stay in SLURM's queue" in left.stdout and "sweep.cancel" in left.stdout
-    back = on_slurm(LONG, results_dir, env, *A_PACK_PER_RUN)
-    assert "4 runs are in SLURM's queue already" in back.stdout, back.stdout + back.stderr
-    assert "4 of 4 runs done" in back.stdout
+    back = start(sweep, results_dir, held, *A_PACK_PER_RUN)
+    assert back.stdout is not None
+    said = list(iter_until("4 runs are in SLURM's queue already", back.stdout))
+    gate.touch()
+    output = "".join(said) + finish(back)
+    assert back.returncode == 0 and "4 of 4 runs done" in output, output
     assert set(Counter(event.task_id for event in events(results_dir, Started)).values()) == {1}
-    assert computed(results_dir) == computed(local(LONG))
+    assert computed(results_dir) == computed(local(sweep))
+
+
+def iter_until(words: str, lines: Iterable[str]) -> Iterator[str]:
+    """The lines up to the first one with these words, which must come."""
+    for line in lines:
+        yield line
+        if words in line:
+            return
+    raise AssertionError(f"{words}: never said")
 
 
 def test_ctrl_c_leaves_jobs_status_shows_them_cancel_ends_them(
@@ -218,7 +238,7 @@ def test_a_fault_changes_no_number(
 ) -> None:  # fmt: skip
     results_dir = tmp_path / "r"
     sweep = start(LONG, results_dir, env, "checkpoint_seconds=0.5")
-    wait_for_runs(results_dir)
+    wait_for_checkpoints(results_dir)
     fault(slurm, results_dir)
     output = finish(sweep)
     assert sweep.returncode == 0, output
@@ -239,7 +259,7 @@ def test_a_fault_changes_no_number_of_an_array(
     """Four members; a killed worker leaves halves."""
     results_dir, as_array = tmp_path / "r", [*LONG, "engine=array", "device=cpu"]
     sweep = start(as_array, results_dir, env, "checkpoint_seconds=0.5")
-    wait_for_runs(results_dir, count=4)
+    wait_for_checkpoints(results_dir, count=4)
     fault(slurm, results_dir)
     output = finish(sweep)
     assert sweep.returncode == 0 and "4 of 4 runs done" in output, output
@@ -269,7 +289,7 @@ def test_a_preempted_task_goes_on_from_its_checkpoint(
     """Without a warning: SLURM requeues the task, which starts again from the beginning of its pack."""
     results_dir = tmp_path / "r"
     sweep = start(LONG, results_dir, env, "hydra.launcher.partition=preemptible", "checkpoint_seconds=0.3")
-    wait_for_runs(results_dir)
+    wait_for_checkpoints(results_dir)
     everything = ["--partition=main", "--nodes=4", "--exclusive", "--wrap=sleep 2"]
     slurm.run("sbatch", "--output=/dev/null", *everything)
     output = finish(sweep)
@@ -283,7 +303,7 @@ def test_a_lost_node(
 ) -> None:
     results_dir = tmp_path / "r"
     sweep = start(LONG, results_dir, env, "checkpoint_seconds=0.3")
-    wait_for_runs(results_dir)
+    wait_for_checkpoints(results_dir)
     node = slurm.run("squeue", "--noheader", "--format=%N").split()[0]
     slurm.down_node(node)
     try:

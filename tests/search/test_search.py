@@ -14,6 +14,7 @@ from launchers.local import LocalLauncher
 from sweep import PROJECT
 from sweep import run as run_command
 from sweep.worker import snapshot
+from tests.commands.in_process import refusal
 from tests.faulty import FAULTY, failing
 from tests.inline import run_inline
 from tests.sweeps import CIRCUMSTANCES, SMALL, run, start, worker_pids
@@ -232,11 +233,9 @@ def test_a_grid_imports_no_optuna() -> None:
     ],
 )
 def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], message: str, tmp_path: Path) -> None:
-    done = run(*SEARCH, *arguments, f"results_dir={tmp_path / 'r'}")
-    output = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert message in output
-    assert "Traceback" not in output
+    launcher = [] if "hydra/launcher=basic" in arguments else ["hydra/launcher=local"]
+    said = refusal("run", *SEARCH, *arguments, *launcher, f"results_dir={tmp_path / 'r'}")
+    assert message in said and "Traceback" not in said
     assert not (tmp_path / "r").exists()
 
 
@@ -249,5 +248,11 @@ def test_mistakes_are_named_before_anything_is_trained(arguments: list[str], mes
     ],
 )
 def test_keys_of_a_search_are_refused_elsewhere(arguments: list[str], message: str) -> None:
-    done = run(*arguments)
-    assert done.returncode == 1 and message in done.stderr
+    said = refusal("run", *arguments, "hydra/launcher=local")
+    assert message in said and "Traceback" not in said
+
+
+def test_a_refusal_is_one_message_and_a_status(tmp_path: Path) -> None:
+    done = run(*SEARCH, "sampler=tpee", f"results_dir={tmp_path / 'r'}")
+    assert done.returncode == 1 and "sampler=tpee: allowed are tpe, random" in done.stderr and not done.stdout
+    assert "Traceback" not in done.stderr
