@@ -308,7 +308,7 @@ def undisturbed_long(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_killed_worker_does_not_end_the_sweep(undisturbed_long: Path, tmp_path: Path) -> None:
     results_dir = tmp_path / "r"
-    sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0")
+    sweep = start(*LONG, f"results_dir={results_dir}", "checkpoint_seconds=0.01")
     wait_until(lambda: list((results_dir / "checkpoints").glob("*.pt")), 60, "a checkpoint")
     for pid in worker_pids(results_dir):
         os.kill(pid, signal.SIGKILL)
