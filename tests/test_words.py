@@ -48,7 +48,7 @@ def annotated() -> Iterator[tuple[str, str, str]]:
 
 
 def names() -> Iterator[tuple[str, str]]:
-    """Every module, class, function, parameter and field: its name and its place."""
+    """Every module, class, function, parameter, field and variable: its name and its place."""
     yield from ((path.stem, str(path.relative_to(PROJECT))) for path in SOURCES)
     yield from ((name, place) for name, _, place in annotated())
     for place, node in nodes():
@@ -56,6 +56,8 @@ def names() -> Iterator[tuple[str, str]]:
             yield node.name, place
         elif isinstance(node, ast.arg):
             yield node.arg, place
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield (node.id if isinstance(node, ast.Name) else node.attr), place
 
 
 @pytest.mark.parametrize("word", sorted(TYPES))
@@ -71,7 +73,16 @@ def is_one_of(annotation: str, types: list[str]) -> bool:
 
 def test_retired_names_are_gone() -> None:
     assert len(RETIRED) >= 3
-    assert [f"{place}: {name}" for name, place in names() if name in RETIRED] == []
+    retired = {word.lower() for word in RETIRED}
+    assert [f"{place}: {name}" for name, place in names() if name.strip("_").lower() in retired] == []
+
+
+def test_runs_are_a_frame_where_rows_are_shown() -> None:
+    """In tables, figures and reports, whose runs other rooms have as iterables of runs."""
+    rooms = ("sweep/tables/", "sweep/figures/", "sweep/report/")
+    found = [each for each in annotated() if each[0] == "runs" and each[2].startswith(rooms)]
+    assert len(found) > 20
+    assert [each for each in found if each[1] != "pd.DataFrame"] == []
 
 
 def test_a_file_name_says_which_file() -> None:

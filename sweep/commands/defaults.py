@@ -59,5 +59,5 @@ def defaults_of(part: Part) -> dict[str, Any]:
     """Reads those in the yaml beside a part from outside: defaults.yaml in its folder, or NAME.yaml beside its file."""
     path = Path(part.load_description().__file__ or "")
     beside = path.with_name("defaults.yaml") if path.name == "__init__.py" else path.with_suffix(".yaml")
-    given: Any = OmegaConf.to_container(OmegaConf.load(beside)) if beside.exists() else {}
-    return {**part.defaults(), **given}
+    overrides: Any = OmegaConf.to_container(OmegaConf.load(beside)) if beside.exists() else {}
+    return {**part.defaults(), **overrides}

@@ -56,8 +56,8 @@ def chosen_quantizer(values: Values) -> str:
     if not weights and not activations:
         return NO_QUANTIZER
     if values["quantizer"] == NO_QUANTIZER:
-        given = f"bits={values['bits']}" if weights else f"act_bits={values['act_bits']}"
-        raise ConfigError(f"{given} needs a quantizer: allowed are {allowed(parts_of(Quantizer))}")
+        asked = f"bits={values['bits']}" if weights else f"act_bits={values['act_bits']}"
+        raise ConfigError(f"{asked} needs a quantizer: allowed are {allowed(parts_of(Quantizer))}")
     part = part_of(Quantizer, values["quantizer"])
     name = part.name if weights and activations else (part.activations_only, part.weights_only)[weights] or part.name
     for what, key, is_asked in (("weights", "bits", weights), ("activations", "act_bits", activations)):
@@ -84,6 +84,6 @@ def _refusal(name: str, values: Values) -> str:
     for kind in KINDS:
         readers = [part.name for part in parts_of(kind).values() if OF_PARTS[name] in part.reads]
         if readers:
-            given = f"{name}={values[name]} with {kind.key}={values[kind.key]}"
-            return f"{given}: only {allowed(readers)} have it; give {name}={OF_PARTS[name].neutral}"
+            asked = f"{name}={values[name]} with {kind.key}={values[kind.key]}"
+            return f"{asked}: only {allowed(readers)} have it; give {name}={OF_PARTS[name].neutral}"
     raise AssertionError(f"no part reads {name}")

@@ -65,8 +65,8 @@ def _check_function(tree: ast.Module, signature: str, file: str) -> None:
         raise ConfigError(f"{file} has no {signature}, which is called")
     for function in functions:
         if not _takes(function.args, len(arguments.split(","))):
-            given = ast.unparse(function.args)
-            raise ConfigError(f"{name}({given}) is called as {signature} ({file}:{function.lineno})")
+            taken = ast.unparse(function.args)
+            raise ConfigError(f"{name}({taken}) is called as {signature} ({file}:{function.lineno})")
 
 
 def _takes(of: ast.arguments, count: int) -> bool:

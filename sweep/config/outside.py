@@ -32,12 +32,12 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
 @cache
-def named() -> tuple[str, ...]:
+def asked_for() -> tuple[str, ...]:
     """Modules that the environment or this command's arguments name; puts them into the environment of workers."""
     folders = os.environ.get(FOLDERS, "").split(os.pathsep)
     sys.path += [folder for folder in folders if folder and folder not in sys.path]
-    given = os.environ.get(VARIABLE, "").split(",")
-    names = tuple(dict.fromkeys(n.strip() for n in (*given, *in_arguments(sys.argv[1:])) if n.strip()))
+    inherited = os.environ.get(VARIABLE, "").split(",")
+    names = tuple(dict.fromkeys(n.strip() for n in (*inherited, *in_arguments(sys.argv[1:])) if n.strip()))
     if names:
         os.environ[VARIABLE] = ",".join(names)
         os.environ[FOLDERS] = os.pathsep.join(dict.fromkeys(f for name in names for f in _folders_of(name)))
@@ -96,7 +96,7 @@ def installed(group: str) -> frozenset[str]:
 def packages() -> dict[str, list[Path]]:
     """The packages, or single files, that parts from outside lie in, by name: the folders or the file of each."""
     groups = [group for group in _entry_points().groups if group.startswith(GROUPS)]
-    modules = {*named(), *(module for group in groups for module in installed(group))}
+    modules = {*asked_for(), *(module for group in groups for module in installed(group))}
     return {name: _places(name) for name in sorted({module.partition(".")[0] for module in modules})}
 
 

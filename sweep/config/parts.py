@@ -207,7 +207,7 @@ def spellings(parts: Iterable[Part]) -> dict[str, str]:
 
 def _hint(name: str) -> str:
     """What to do where `name` may be a part from outside, of another kind or of none that is known."""
-    if name not in outside.named():
+    if name not in outside.asked_for():
         return outside.hint(name)
     part = declared_outside(name)
     return f". {_what_it_is(part)}: give {part.key}={name}"
@@ -226,7 +226,7 @@ def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
 
 def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
     installed = outside.installed(kind.entry_points)
-    for module in sorted({*installed, *outside.named()}):
+    for module in sorted({*installed, *outside.asked_for()}):
         part = declared_outside(module)
         if isinstance(part, kind):
             yield part

@@ -30,7 +30,7 @@ ENTRIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 # What plans, starts, records and shows work, and decides no number of it.
 AROUND = ("launchers", "sweep.plan", "sweep.results", "sweep.terminal", "sweep.worker", "sweep.config.settings")
 _NAMES = attrgetter(*(kind.key for kind in KINDS))
-GIVEN = "sweep.worker.weight_files"  # of runs with given weights or a teacher
+WEIGHT_FILES = "sweep.worker.weight_files"  # of runs that start from weights, or have a teacher
 
 TeacherOf = Callable[[RunConfig], RunConfig]
 CodeOf = Callable[[RunConfig, DataSource, str], "Code"]  # of a run, its images and the engine that trains it
@@ -87,7 +87,7 @@ class TodaysCode:
     def _entries(self, run: RunConfig, source: DataSource, engine: str) -> frozenset[str]:
         modules = {*ENTRIES[self._kind], ENGINES[engine], _loader(source), *_parts(run)}
         if run.initial_weights != RANDOM or run.teacher != NO_TEACHER:
-            modules.add(GIVEN)
+            modules.add(WEIGHT_FILES)
         if run.teacher != NO_TEACHER:
             modules |= _parts(self._teacher_of(run))
         return frozenset(modules)

@@ -23,13 +23,13 @@ class OptunaSweeper(PlanSweeper):
 
     def __init__(self, **options: Any) -> None:
         """`options`: the keys of conf/hydra/sweeper/optuna.yaml."""
-        self._given = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.create(options), resolve=True))
+        self._asked = cast("dict[str, Any]", OmegaConf.to_container(OmegaConf.create(options), resolve=True))
 
     @errors_for_hydra()
     def sweep(self, arguments: list[str]) -> None:
         from sweep.search.loop import Problem, search  # imports optuna, which a grid has no use for
 
-        options = make_options(self._given)
+        options = make_options(self._asked)
         overrides, fixed, first = self._parse(arguments)
         intervals = command_line_intervals(overrides)
         values = command_line_axes([o for o in overrides if o.get_key_element() not in intervals])
