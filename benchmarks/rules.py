@@ -22,7 +22,7 @@ from benchmarks.engines.ours import train_plain
 from benchmarks.engines.report import device_name
 from benchmarks.engines.timing import now_s
 from benchmarks.engines.variants import base_run
-from sweep.config.kinds import Rule
+from sweep.config.part_classes import Rule
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.data.device import ImageData

@@ -19,7 +19,7 @@ from sweep.commands.observe import Sweep, describe_deaths, find_sweeps, running,
 from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
 from sweep.results.clusters import clusters
-from sweep.results.hours import KINDS, device_kind, hours
+from sweep.results.hours import DEVICE_CLASSES, device_class, hours
 from sweep.terminal import duration, render, shell_command
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
@@ -117,13 +117,13 @@ def _pace(runs: pd.DataFrame) -> dict[str, float | None]:
 
 
 def _hours(runs: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Spent and left by kind of device. What is left is expected to be as that which has ended: null before that."""
-    kind, spent = device_kind(runs["device"]), hours(runs)
+    """Spent and left on GPUs and on CPUs. What is left is expected to be as that which has ended: null before that."""
+    classes, spent = device_class(runs["device"]), hours(runs)
     timed = spent > 0
     expected, left_s = runs["expected_s"], runs.loc[runs["now"].isin(LEFT), "expected_s"].sum()
     found = {}
-    for name in KINDS:
-        own = timed & (kind == name)
+    for name in DEVICE_CLASSES:
+        own = timed & (classes == name)
         share = expected[own].sum() / expected[timed].sum() if timed.any() else 0.0
         ratio = spent[own].sum() / expected[own].sum() if own.any() else 0.0
         found[name] = {"spent": float(spent[own].sum()), "left": float(left_s * share * ratio) if timed.any() else None}

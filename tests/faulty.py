@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep import PROJECT
-from sweep.config.kinds import Schedule
+from sweep.config.part_classes import Schedule
 from sweep.training.schedules import LR_GAMMA, steps
 
 if TYPE_CHECKING:

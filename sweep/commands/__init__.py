@@ -12,11 +12,11 @@ from sweep.config.checks import ConfigError
 _with_trace = sys.excepthook
 
 
-def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _show(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, ConfigError):
         print(f"error: {error}", file=sys.stderr)
     else:
-        _with_trace(kind, error, trace)
+        _with_trace(error_type, error, trace)
 
 
 sys.excepthook = _show

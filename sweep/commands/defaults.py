@@ -9,7 +9,7 @@ from omegaconf import MISSING, OmegaConf
 
 from sweep import PROJECT
 from sweep.config import outside
-from sweep.config.chosen import KINDS
+from sweep.config.chosen import PART_CLASSES
 from sweep.config.datasets import DataSet
 from sweep.config.grid import AXES, GROUPS
 from sweep.config.measures import Measure
@@ -18,8 +18,8 @@ from sweep.config.parts import REQUIRED, Part, part_of, parts_of
 from sweep.config.run import HYPERPARAMETERS
 
 CONF = PROJECT / "conf"
-_ALL_KINDS: tuple[type[Part], ...] = (*KINDS, DataSet, Measure)
-CHOSEN_BY_GROUP = tuple(kind for kind in _ALL_KINDS if kind.key in GROUPS)
+_ALL_CLASSES: tuple[type[Part], ...] = (*PART_CLASSES, DataSet, Measure)
+CHOSEN_BY_GROUP = tuple(part_class for part_class in _ALL_CLASSES if part_class.key in GROUPS)
 
 
 def register_defaults() -> None:
@@ -28,10 +28,10 @@ def register_defaults() -> None:
     needed = {name: MISSING for name, own in HYPERPARAMETERS.items() if own.neutral is REQUIRED and name in AXES}
     store.store("neutral", needed | neutral_values())
     store.store("measure_settings", {Measure.key: values_of(MeasureConfig())})
-    for kind in CHOSEN_BY_GROUP:
-        for part in parts_of(kind).values():
-            if not (CONF / kind.key / f"{part.name}.yaml").exists():
-                store.store(part.name, defaults_of(part), group=kind.key, package="_global_")
+    for part_class in CHOSEN_BY_GROUP:
+        for part in parts_of(part_class).values():
+            if not (CONF / part_class.key / f"{part.name}.yaml").exists():
+                store.store(part.name, defaults_of(part), group=part_class.key, package="_global_")
 
 
 def neutral_values() -> dict[str, Any]:
@@ -40,19 +40,19 @@ def neutral_values() -> dict[str, Any]:
 
 
 def check_parts(words: Sequence[str]) -> None:
-    """Raises `ConfigError` where an argument names a part from outside that is not there, or is of another kind."""
+    """Raises `ConfigError` where an argument names a part from outside that is not there, or is of another class."""
     for key, name in outside.dotted(words):
         if key != DataSet.key or outside.is_found(name):
             check_part(key, name)
 
 
 def check_part(key: str, name: str) -> None:
-    """Raises `ConfigError` where the value of `key` is the dotted name of no part of that kind."""
-    kind = next((kind for kind in _ALL_KINDS if kind.key == key), None)
-    if kind and outside.is_dotted(name):
+    """Raises `ConfigError` where the value of `key` is the dotted name of no part of that class."""
+    part_class = next((each for each in _ALL_CLASSES if each.key == key), None)
+    if part_class and outside.is_dotted(name):
         if not outside.is_found(name):
             raise outside.not_found(name, f"{key}={name}")
-        part_of(kind, name)
+        part_of(part_class, name)
 
 
 def defaults_of(part: Part) -> dict[str, Any]:

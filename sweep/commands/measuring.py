@@ -13,9 +13,9 @@ from sweep.commands.todays_code import code_of_work
 from sweep.commands.trained import option_axes, select_trained, shown_ids, stored_of_runs, those, with_kept_weights
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.checks import ConfigError, allowed
-from sweep.config.kinds import Quantizer
 from sweep.config.measuring import MeasureConfig, make_measure_config
 from sweep.config.networks import network_of
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import parts_of
 from sweep.config.run import RunConfig, decodes_batches
 from sweep.plan.measurements import Measured, make_measure_plan

@@ -12,7 +12,7 @@ from sweep.config.facts import DataFacts
 from sweep.config.networks import SIZES, network_of, networks
 from sweep.config.run import RUN_FIELDS, RunConfig, make_run
 from sweep.config.settings import Settings
-from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, kind_of
+from sweep.config.transfer import DISTILLATION, FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, TWIN, origin_of
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row, stored
 from sweep.terminal import shell_command
@@ -63,7 +63,7 @@ class WeightNames:
 
     def _name(self, key: str, point: Values) -> str:
         asked = str(point[key])
-        origin = kind_of(asked)
+        origin = origin_of(asked)
         if origin == TWIN:
             return self._twin(point)
         if origin == RUN:
@@ -128,13 +128,13 @@ class WeightNames:
 
     def _is_of(self, name: str, network: RunConfig) -> bool:
         """Whether weights are known to be of such a network, without reading them."""
-        row = self._runs.get(name.partition(":")[2]) if kind_of(name) == RUN else None
+        row = self._runs.get(name.partition(":")[2]) if origin_of(name) == RUN else None
         return row is not None and _built_of(run_of_row(row)) == _built_of(network)
 
     def _check_file(self, key: str, name: str, network: RunConfig) -> None:
         from sweep.training.fitting import fitting, float_weights, read_weights
 
-        if kind_of(name) == PRETRAINED:
+        if origin_of(name) == PRETRAINED:
             fetch_pretrained(name.partition(":")[2])
         path = weights_file(key, name, self._settings)
         assert path is not None

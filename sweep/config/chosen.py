@@ -5,8 +5,8 @@ from typing import Any
 
 from sweep.config.bits import FULL_PRECISION, quantizes_activations, quantizes_weights
 from sweep.config.checks import ConfigError, allowed
-from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.networks import Network
+from sweep.config.part_classes import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.parts import (
     Hyperparameter,
     Part,
@@ -20,9 +20,10 @@ from sweep.config.parts import (
 from sweep.config.transfer import TRANSFER
 
 NO_QUANTIZER = "none"
-KINDS: tuple[type[Part], ...] = (Network, Quantizer, Optimizer, Schedule, Rule)  # of which every run has one part each
+# Every run has one part of each of these classes.
+PART_CLASSES: tuple[type[Part], ...] = (Network, Quantizer, Optimizer, Schedule, Rule)
 OF_QUANTIZERS = hyperparameters_of(parts_of(Quantizer).values())
-ALL_PARTS: tuple[Part, ...] = (*(part for kind in KINDS for part in parts_of(kind).values()), *TRANSFER)
+ALL_PARTS: tuple[Part, ...] = (*(part for each in PART_CLASSES for part in parts_of(each).values()), *TRANSFER)
 OF_PARTS: Mapping[str, Hyperparameter] = hyperparameters_of(ALL_PARTS)
 FROM_OUTSIDE = from_outside(ALL_PARTS)
 check_from_outside(ALL_PARTS, "runs")
@@ -30,20 +31,20 @@ check_from_outside(ALL_PARTS, "runs")
 
 def chosen_parts(values: Values) -> list[Part]:
     """Returns the parts of `values`, whose quantizer is settled; full precision has none."""
-    return [part_of(kind, values[kind.key]) for kind in KINDS if values[kind.key] != NO_QUANTIZER]
+    return [part_of(each, values[each.key]) for each in PART_CLASSES if values[each.key] != NO_QUANTIZER]
 
 
 def check_chosen(key: str, value: object) -> str:
-    """Returns `value`, the name of a part of the kind with this key; raises `ConfigError` where it is none."""
+    """Returns `value`, the name of a part of the class with this key; raises `ConfigError` where it is none."""
     name = str(value)
     if (key, name) != (Quantizer.key, NO_QUANTIZER):
-        part_of(next(kind for kind in KINDS if kind.key == key), name)
+        part_of(next(each for each in PART_CLASSES if each.key == key), name)
     return name
 
 
 def unknown_parts(values: Values) -> list[str]:
     """The choices of `values`, of a row, that name no part here, such as `quantizer=my_package.my_quantizer`."""
-    chosen = {kind.key: (values[kind.key], parts_of(kind)) for kind in KINDS}
+    chosen = {each.key: (values[each.key], parts_of(each)) for each in PART_CLASSES}
     return [f"{key}={name}" for key, (name, known) in chosen.items() if name != NO_QUANTIZER and name not in known]
 
 
@@ -81,9 +82,9 @@ def unread(values: Values, parts: list[Part]) -> dict[str, Any]:
 
 
 def _refusal(name: str, values: Values) -> str:
-    for kind in KINDS:
-        readers = [part.name for part in parts_of(kind).values() if OF_PARTS[name] in part.reads]
+    for part_class in PART_CLASSES:
+        readers = [part.name for part in parts_of(part_class).values() if OF_PARTS[name] in part.reads]
         if readers:
-            asked = f"{name}={values[name]} with {kind.key}={values[kind.key]}"
+            asked = f"{name}={values[name]} with {part_class.key}={values[part_class.key]}"
             return f"{asked}: only {allowed(readers)} have it; give {name}={OF_PARTS[name].neutral}"
     raise AssertionError(f"no part reads {name}")

@@ -125,7 +125,7 @@ def _way(error: Exception) -> str:
     if not isinstance(error, ImportError):
         return "docs/parts.md says what a description gives"
     return (
-        "A description may import sweep.config.kinds, sweep.config.parts and the like, and not what reads runs "
+        "A description may import sweep.config.part_classes, sweep.config.parts and the like, and not what reads runs "
         "(sweep.config.run) or torch: its code does, in a module beside it (docs/parts.md)"
     )
 

@@ -1,9 +1,9 @@
 """Parts: what a run can be made of, each declared once, beside its code. Nothing here imports torch.
 
-A part is a module that declares `PART`, a `Part` of some kind (`sweep.config.kinds`), or `PARTS` of a family. It lies
-in the room of its kind, or outside, where an entry point or the environment names it. What else has to be known of
-parts follows from these declarations: the fields and checks of a run, what is left out of its id, the columns of rows,
-tables of the README.
+A part is a module that declares `PART`, a `Part` of some class (`sweep.config.part_classes`), or `PARTS` of a family.
+It lies in the room of its class, or outside, where an entry point or the environment names it. What else has to be
+known of parts follows from these declarations: the fields and checks of a run, what is left out of its id, the columns
+of rows, tables of the README.
 """
 
 import importlib
@@ -112,15 +112,15 @@ class Hyperparameter:
 
 @dataclass(frozen=True)
 class Part:
-    """The description of a part of any kind. `conflict` is the error of values that cannot go with it, or None.
+    """The description of a part of any class. `conflict` is the error of values that cannot go with it, or None.
 
     `printed` are the names that it has in published tables: first the one that ours have, then how papers spell it
     besides. `code` is the module that does the work and may import torch; of a part that is a folder it is the module
-    there that has the name of the kind.
+    there that has the key of its class.
     """
 
     key: ClassVar[str]  # the hyperparameter whose value names the part
-    room: ClassVar[str]  # the package where parts of this kind lie
+    room: ClassVar[str]  # the package where parts of this class lie
     entry_points: ClassVar[str]  # the group of those that are installed elsewhere
     has_files: ClassVar[bool] = False  # whether also plain modules of the room are parts, which must not import torch
 
@@ -168,35 +168,36 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 _PARTS: dict[type[Part], Mapping[str, Any]] = {}  # what `parts_of` has found
 
 
-def parts_of(kind: type[AnyPart]) -> Mapping[str, AnyPart]:
-    """The parts of a kind by name, ours and then those from outside; raises `ConfigError` on a faulty one."""
-    if kind not in _PARTS:
-        _PARTS[kind] = _by_name(kind, (*_ours(kind), *_from_outside(kind)))
-    return _PARTS[kind]
+def parts_of(part_class: type[AnyPart]) -> Mapping[str, AnyPart]:
+    """The parts of a class by name, ours and then those from outside; raises `ConfigError` on a faulty one."""
+    if part_class not in _PARTS:
+        _PARTS[part_class] = _by_name(part_class, (*_ours(part_class), *_from_outside(part_class)))
+    return _PARTS[part_class]
 
 
-def _by_name(kind: type[AnyPart], parts: Iterable[AnyPart]) -> dict[str, AnyPart]:
+def _by_name(part_class: type[AnyPart], parts: Iterable[AnyPart]) -> dict[str, AnyPart]:
     found: dict[str, AnyPart] = {}
     for part in parts:
         if part.name in found:
             raise ConfigError(
-                f"two parts have the name {kind.key}={part.name}: those of {found[part.name].module} and {part.module}"
+                f"two parts have the name {part_class.key}={part.name}: those of "
+                f"{found[part.name].module} and {part.module}"
             )
         found[part.name] = part
     return found
 
 
-def part_of(kind: type[AnyPart], name: str) -> AnyPart:
+def part_of(part_class: type[AnyPart], name: str) -> AnyPart:
     """The part of that name; raises `ConfigError` where there is none."""
-    parts = parts_of(kind)
+    parts = parts_of(part_class)
     if name not in parts:
-        check_choice(kind.key, name, tuple(parts), _hint(name))
+        check_choice(part_class.key, name, tuple(parts), _hint(name))
     return parts[name]
 
 
-def printed_name_of(kind: type[Part], name: str) -> str:
+def printed_name_of(part_class: type[Part], name: str) -> str:
     """Returns what tables call the part of that name; the name itself where there is no such part."""
-    part: Part | None = parts_of(kind).get(name)
+    part: Part | None = parts_of(part_class).get(name)
     return part.printed_name if part else name
 
 
@@ -206,32 +207,32 @@ def spellings(parts: Iterable[Part]) -> dict[str, str]:
 
 
 def _hint(name: str) -> str:
-    """What to do where `name` may be a part from outside, of another kind or of none that is known."""
+    """What to do where `name` may be a part from outside, of another class or of none that is known."""
     if name not in outside.asked_for():
         return outside.hint(name)
     part = declared_outside(name)
     return f". {_what_it_is(part)}: give {part.key}={name}"
 
 
-def _ours(kind: type[AnyPart]) -> Iterator[AnyPart]:
-    room = importlib.import_module(kind.room)
+def _ours(part_class: type[AnyPart]) -> Iterator[AnyPart]:
+    room = importlib.import_module(part_class.room)
     for info in sorted(pkgutil.iter_modules(room.__path__), key=lambda info: info.name):
-        if info.ispkg or kind.has_files:
-            module = f"{kind.room}.{info.name}"
+        if info.ispkg or part_class.has_files:
+            module = f"{part_class.room}.{info.name}"
             for part in declared_in(module):
-                if not isinstance(part, kind):
-                    raise ConfigError(f"{_what_it_is(part)}, and lies among parts of {kind.key}")
+                if not isinstance(part, part_class):
+                    raise ConfigError(f"{_what_it_is(part)}, and lies among parts of {part_class.key}")
                 yield part
 
 
-def _from_outside(kind: type[AnyPart]) -> Iterator[AnyPart]:
-    installed = outside.installed(kind.entry_points)
+def _from_outside(part_class: type[AnyPart]) -> Iterator[AnyPart]:
+    installed = outside.installed(part_class.entry_points)
     for module in sorted({*installed, *outside.asked_for()}):
         part = declared_outside(module)
-        if isinstance(part, kind):
+        if isinstance(part, part_class):
             yield part
         elif module in installed:
-            raise ConfigError(f"{_what_it_is(part)}, and an entry point names it in {kind.entry_points}")
+            raise ConfigError(f"{_what_it_is(part)}, and an entry point names it in {part_class.entry_points}")
 
 
 @cache
@@ -253,7 +254,7 @@ def declared_outside(module: str) -> Part:
 
 
 def _check(part: Part) -> None:
-    """Raises `ConfigError` where `part` is not declared whole, or its code is not what its kind needs."""
+    """Raises `ConfigError` where `part` is not declared whole, or its code is not what its class needs."""
     for own in part.reads:
         if not isinstance(own, Hyperparameter):
             raise ConfigError(f"it reads {own!r}: hyperparameters are needed, each a Hyperparameter(name, type, ...)")
@@ -273,8 +274,8 @@ def declared_in(module: str) -> tuple[Part, ...]:
     for part in parts:
         if not isinstance(part, Part):
             raise ConfigError(
-                f"{module}: PART is a {type(part).__name__}, and must be one of the kinds in docs/parts.md, such as "
-                f"sweep.config.kinds.Quantizer ({imported.__file__})"
+                f"{module}: PART is a {type(part).__name__}, and must be one of the classes in docs/parts.md, such as "
+                f"sweep.config.part_classes.Quantizer ({imported.__file__})"
             )
     inside = f".{parts[0].key}" if hasattr(imported, "__path__") else ""
     return tuple(replace(part, module=module, code=part.code or module + inside) for part in parts)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from sweep.config.bits import FULL_PRECISION, check_bits
 from sweep.config.checks import ConfigError, check_integer
 from sweep.config.chosen import (
-    KINDS,
     NO_QUANTIZER,
     OF_PARTS,
     OF_QUANTIZERS,
+    PART_CLASSES,
     check_chosen,
     chosen_parts,
     chosen_quantizer,
@@ -172,7 +172,7 @@ def can_join_array(run: RunConfig) -> bool:
     """Tells whether the array engine knows all that `run` needs; the plain engine trains the others."""
     if decodes_batches(run) or any(getattr(run, name) != neutral for name, neutral in _NEUTRAL_IN_ARRAYS):
         return False
-    parts = chosen_parts({kind.key: getattr(run, kind.key) for kind in KINDS})
+    parts = chosen_parts({each.key: getattr(run, each.key) for each in PART_CLASSES})
     return all(part.trains_in_arrays for part in parts)
 
 

@@ -28,7 +28,7 @@ def check_weights(name: str, value: object, none: str) -> str:
     return text
 
 
-def kind_of(weights: str) -> str:
+def origin_of(weights: str) -> str:
     """Returns what names weights: run, file, pretrained, full_precision, random or none."""
     return weights.partition(":")[0]
 
@@ -47,7 +47,7 @@ def _has_crops(values: Values) -> bool:
 
 def _is_another_network(values: Values) -> bool:
     """Whether teacher_model says what is not known: a run has its own network."""
-    return has_teacher(values) and kind_of(values["teacher"]) != RUN and values["teacher_model"] != values["model"]
+    return has_teacher(values) and origin_of(values["teacher"]) != RUN and values["teacher_model"] != values["model"]
 
 
 def _check_teacher_model(name: str, value: object) -> str:
@@ -77,7 +77,7 @@ def _teacher_conflict(values: Values) -> str | None:
 
 
 def _sizes_conflict(values: Values) -> str | None:
-    model, origin = values["teacher_model"], kind_of(values["teacher"])
+    model, origin = values["teacher_model"], origin_of(values["teacher"])
     sizes = [size.name for size in network_of(model).reads] if model else []
     if not sizes:
         return None

@@ -9,7 +9,7 @@ from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
 
-from sweep.config.chosen import KINDS, NO_QUANTIZER
+from sweep.config.chosen import NO_QUANTIZER, PART_CLASSES
 from sweep.config.datasets import DataSet
 from sweep.config.engines import ENGINES
 from sweep.config.parts import part_of
@@ -29,7 +29,7 @@ ENTRIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 )
 # What plans, starts, records and shows work, and decides no number of it.
 AROUND = ("launchers", "sweep.plan", "sweep.results", "sweep.terminal", "sweep.worker", "sweep.config.settings")
-_NAMES = attrgetter(*(kind.key for kind in KINDS))
+_NAMES = attrgetter(*(part_class.key for part_class in PART_CLASSES))
 WEIGHT_FILES = "sweep.worker.weight_files"  # of runs that start from weights, or have a teacher
 
 TeacherOf = Callable[[RunConfig], RunConfig]
@@ -95,8 +95,8 @@ class TodaysCode:
 
 def _parts(run: RunConfig) -> set[str]:
     """The modules of the parts that `run` is made of, but for its images."""
-    chosen = [(kind, getattr(run, kind.key)) for kind in KINDS]
-    return {part_of(kind, name).code for kind, name in chosen if name != NO_QUANTIZER}
+    chosen = [(each, getattr(run, each.key)) for each in PART_CLASSES]
+    return {part_of(each, name).code for each, name in chosen if name != NO_QUANTIZER}
 
 
 def _loader(source: DataSource) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.config.facts import DataFacts
-from sweep.config.kinds import Rule
+from sweep.config.part_classes import Rule
 from sweep.config.parts import part_of
 from sweep.config.run import RUN_FIELDS, RunConfig, can_join_array, evaluated_epochs
 from sweep.config.transfer import NO_TEACHER

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.facts import DataFacts
-from sweep.config.kinds import Rule
 from sweep.config.networks import network_of
+from sweep.config.part_classes import Rule
 from sweep.config.parts import part_of, parts_of
 from sweep.config.run import AUGMENTATIONS, RUN_FIELDS, DataSource, RunConfig, decodes_batches
 from sweep.config.transfer import NO_TEACHER

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from sweep.config.bits import FULL_PRECISION
-from sweep.config.kinds import Quantizer as QuantizerPart
+from sweep.config.part_classes import Quantizer as QuantizerPart
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.quantizers.base import Parts, Quantizer

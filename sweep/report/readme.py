@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 from sweep import PROJECT
 from sweep.config.datasets import data_sets
-from sweep.config.kinds import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.networks import networks
+from sweep.config.part_classes import Optimizer, Quantizer, Rule, Schedule
 from sweep.config.parts import Hyperparameter, Part, parts_of
 from sweep.figures.figure import Figure
 from sweep.tables.made_of_rows import DONE, MadeOfRows
@@ -27,9 +27,9 @@ def _quantized(quantizer: Quantizer) -> str:
     return ", ".join(name for name, reads in of.items() if reads is not None)
 
 
-def table_of(kind: type[Part], title: str) -> str:
-    lines = [f"| `{p.name}` | {p.meaning} | {_names(p.reads)} |" for p in parts_of(kind).values()]
-    return "\n".join([f"| {kind.key} | {title} | hyperparameters of its own |", "|---|---|---|", *lines])
+def table_of(part_class: type[Part], title: str) -> str:
+    lines = [f"| `{p.name}` | {p.meaning} | {_names(p.reads)} |" for p in parts_of(part_class).values()]
+    return "\n".join([f"| {part_class.key} | {title} | hyperparameters of its own |", "|---|---|---|", *lines])
 
 
 def _names(hyperparameters: Iterable[Hyperparameter]) -> str:
@@ -53,10 +53,12 @@ def _printed(part: Part) -> str:
     return part.printed[0] if part.printed else ""
 
 
-def table_of_made_of_rows(kind: type[MadeOfRows]) -> str:
+def table_of_made_of_rows(part_class: type[MadeOfRows]) -> str:
     """Returns a table of the tables or figures that there are."""
-    lines = [f"| `{p.name}` | {p.paper} | {p.meaning} | {DONE[p.kind]} |" for p in parts_of(kind).values()]
-    return "\n".join([f"| {kind.key} | in papers | what it is | of runs that were |", "|---|---|---|---|", *lines])
+    lines = [f"| `{p.name}` | {p.paper} | {p.meaning} | {DONE[p.kind]} |" for p in parts_of(part_class).values()]
+    return "\n".join(
+        [f"| {part_class.key} | in papers | what it is | of runs that were |", "|---|---|---|---|", *lines]
+    )
 
 
 TABLES: dict[str, Callable[[], str]] = {

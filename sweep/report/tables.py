@@ -9,7 +9,7 @@ from sweep.config.parts import parts_of
 from sweep.config.work import Kind
 from sweep.report.axes import OUTCOMES, SHORT, Axis
 from sweep.results.clusters import clusters, shared_values
-from sweep.results.hours import KINDS, device_kind, hours
+from sweep.results.hours import DEVICE_CLASSES, device_class, hours
 from sweep.tables import table as tables
 
 _PUBLISHED = "published"  # in the column `precision` of a line that is a paper's
@@ -80,11 +80,11 @@ def failures(runs: pd.DataFrame) -> Table:
 
 def time_spent(runs: pd.DataFrame) -> Table:
     """Makes a table of hours by device and engine."""
-    known = runs[runs["status"].notna()].assign(hours=hours(runs), kind=device_kind(runs["device"]))
+    known = runs[runs["status"].notna()].assign(hours=hours(runs), device_class=device_class(runs["device"]))
     known = known.assign(engine=known["engine"].fillna("plain"))  # as rows were before there was another
     groups = known.groupby(["device", "engine"], dropna=False, sort=True)
     lines = [
-        (str(device), str(engine), str(len(group)), *(_hours(group, kind) for kind in KINDS))
+        (str(device), str(engine), str(len(group)), *(_hours(group, each) for each in DEVICE_CLASSES))
         for (device, engine), group in groups
     ]
     ids = [tuple(group["run_id"]) for _, group in groups]
@@ -92,7 +92,7 @@ def time_spent(runs: pd.DataFrame) -> Table:
 
 
 def _hours(group: pd.DataFrame, device: str) -> str:
-    spent = group.loc[group["kind"] == device, "hours"]
+    spent = group.loc[group["device_class"] == device, "hours"]
     return f"{spent.sum():.3g}" if len(spent) else ""
 
 

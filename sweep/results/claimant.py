@@ -83,7 +83,7 @@ def write_claimant(file: Path, claimant: Claimant) -> None:
 
 
 def write_beat(file: Path, beat: str) -> None:
-    """Replaces the last line in place, which takes no room on a full disk; closed, so that a network file system sends it."""
+    """Replaces the last line in place, which takes no room on a full disk; closing it sends it over a network."""
     with file.open("r+b") as stream:
         stream.seek(-_BEAT_CHARS - 1, os.SEEK_END)
         stream.write(f"{beat:>{_BEAT_CHARS}}".encode())

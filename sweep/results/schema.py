@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sweep.config.checks import ConfigError, allowed
-from sweep.config.chosen import FROM_OUTSIDE, KINDS
+from sweep.config.chosen import FROM_OUTSIDE, PART_CLASSES
 from sweep.config.measures import measures
 from sweep.config.measuring import MEASURE_SETTINGS
 from sweep.config.parts import parts_of
@@ -86,7 +86,7 @@ _TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_
 
 
 def _of_runs() -> list[Column]:
-    names = {kind.key: f": {allowed(parts_of(kind))}" for kind in KINDS}
+    names = {each.key: f": {allowed(parts_of(each))}" for each in PART_CLASSES}
     return [
         Column(
             own.name,

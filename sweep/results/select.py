@@ -11,7 +11,7 @@ import pandas as pd
 
 from sweep.config import outside
 from sweep.config.checks import ConfigError, allowed
-from sweep.config.chosen import KINDS
+from sweep.config.chosen import PART_CLASSES
 from sweep.config.measuring import KEY_OF, MEASURE_SETTINGS, UNLESS
 from sweep.config.run import RUN_FIELDS
 from sweep.results.paths import ResultsDir
@@ -101,7 +101,7 @@ def _of_declared(store: Store, rows: pd.DataFrame) -> pd.DataFrame:
     if not modules:
         return rows
     values = store.with_columns_of(shards(store.path)).read([store.key, *modules]).to_pandas().set_index(store.key)
-    made_of = [rows[kind.key].to_numpy() for kind in KINDS]
+    made_of = [rows[each.key].to_numpy() for each in PART_CLASSES]
     differing = values.loc[rows[store.key]].groupby(made_of, dropna=False).transform("nunique") > 1  # null: not read
     is_left_out = differing.any(axis=1).to_numpy()
     if is_left_out.any():

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from sweep.config.chosen import KINDS
+from sweep.config.chosen import PART_CLASSES
 from sweep.config.work import Kind
 
 SHOWN = ("n", "missing", "diverged")
@@ -39,7 +39,7 @@ def counts_of(
 
 
 # Rows that are alike in these have one code, unless it was edited between them.
-_OF_ONE_CODE = (*(kind.key for kind in KINDS), "dataset", "teacher", "initial_weights", "engine")
+_OF_ONE_CODE = (*(each.key for each in PART_CLASSES), "dataset", "teacher", "initial_weights", "engine")
 
 
 def most_codes(rows: pd.DataFrame, column: str) -> int:

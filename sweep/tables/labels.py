@@ -5,17 +5,17 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
-from sweep.config.chosen import KINDS, NO_QUANTIZER
+from sweep.config.chosen import NO_QUANTIZER, PART_CLASSES
 from sweep.config.datasets import printed_name, without_side
-from sweep.config.kinds import Quantizer
 from sweep.config.networks import networks
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import printed_name_of
 from sweep.config.run import UNLESS
 from sweep.tables.grouping import PRECISION
 
 _OF_QUANTIZER = tuple(name for name in PRECISION if name in UNLESS and name != "act_bits")
 _DATA = ("dataset", "model", "data_sha256")  # on every line, or the same as the data set
-_KINDS = {kind.key: kind for kind in KINDS}
+_CLASS_OF = {each.key: each for each in PART_CLASSES}
 _LEAST = "lsq"  # what a precision is by, where its label does not say
 
 
@@ -64,7 +64,7 @@ def names_of(line: pd.Series, table: pd.DataFrame, names: Iterable[str]) -> dict
 
 def shown_value(name: str, value: object) -> str:
     """Returns what tables call the value of a hyperparameter: of one that names a part, the name of the part."""
-    return printed_name_of(_KINDS[name], str(value)) if name in _KINDS else str(value)
+    return printed_name_of(_CLASS_OF[name], str(value)) if name in _CLASS_OF else str(value)
 
 
 def common(table: pd.DataFrame, names: Iterable[str]) -> dict[str, object]:

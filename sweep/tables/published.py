@@ -9,8 +9,8 @@ from sweep import PROJECT
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.chosen import NO_QUANTIZER
 from sweep.config.datasets import data_sets, published_name, without_side
-from sweep.config.kinds import Quantizer, Rule
 from sweep.config.networks import Network, networks
+from sweep.config.part_classes import Quantizer, Rule
 from sweep.config.parts import Part, parts_of, printed_name_of, spellings
 from sweep.tables.labels import precision_name
 

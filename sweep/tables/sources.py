@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.run import UNLESS
-from sweep.config.transfer import OF_TRANSFER, RUN, kind_of
+from sweep.config.transfer import OF_TRANSFER, RUN, origin_of
 from sweep.config.work import Kind
 from sweep.results.select import (
     narrow_measures,
@@ -71,11 +71,11 @@ def _any(names: "pd.Series[str]") -> bool:
 
 def _described(name: str, run: pd.Series, rows: pd.DataFrame) -> str:
     run_id = name.partition(":")[2]
-    if kind_of(name) != RUN or run_id not in rows.index:
+    if origin_of(name) != RUN or run_id not in rows.index:
         return name
     source = rows.loc[run_id]
     is_full = source["bits"] == source["act_bits"] == FULL_PRECISION
     precision = [] if is_full else [f"{n}={source[n]}" for n in PRECISION if source[n] != UNLESS.get(n)]
     others = [f"{n}={source[n]}" for n in COMPARED if source[n] != run[n]]
-    nested = [f"{key}={kind_of(str(source[key]))}" for key in KEYS if source[key] != UNLESS[key]]
+    nested = [f"{key}={origin_of(str(source[key]))}" for key in KEYS if source[key] != UNLESS[key]]
     return " ".join(["run at full precision" if is_full else "run", *precision, *others, *nested])

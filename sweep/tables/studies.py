@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.config.bits import FULL_PRECISION
 from sweep.config.datasets import printed_name
-from sweep.config.kinds import Quantizer, Rule
+from sweep.config.part_classes import Quantizer, Rule
 from sweep.config.parts import printed_name_of
 from sweep.config.run import RUN_FIELDS, UNLESS
 from sweep.config.studies import LABELS, Metric, Names, StudySpec

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sweep.config.kinds import Optimizer
+from sweep.config.part_classes import Optimizer
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.quantizers.parameters import undecayed_parameters

@@ -12,7 +12,7 @@ from sweep.config.chosen import NO_QUANTIZER
 from sweep.config.networks import SIZES
 from sweep.config.run import RunConfig
 from sweep.config.settings import Settings
-from sweep.config.transfer import FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, kind_of
+from sweep.config.transfer import FILE, NO_TEACHER, PRETRAINED, RANDOM, RUN, origin_of
 from sweep.results.paths import ResultsDir
 from sweep.results.rows import run_of_row
 
@@ -48,7 +48,7 @@ def teacher_run(run: RunConfig, rows: Mapping[str, Mapping[str, Any]]) -> RunCon
 
     Without such an id it is the student's at full precision, with the teacher's network.
     """
-    if kind_of(run.teacher) == RUN:
+    if origin_of(run.teacher) == RUN:
         run_id = run.teacher.partition(":")[2]
         if run_id not in rows:
             raise ConfigError(f"teacher={run.teacher[:16]}: the results directory has its weights and not its row")

@@ -4,15 +4,15 @@ import pytest
 
 from sweep.commands.defaults import CONF, neutral_values
 from sweep.config.checks import ConfigError
-from sweep.config.chosen import ALL_PARTS, KINDS, OF_PARTS
-from sweep.config.kinds import Rule
+from sweep.config.chosen import ALL_PARTS, OF_PARTS, PART_CLASSES
+from sweep.config.part_classes import Rule
 from sweep.config.parts import REQUIRED, Hyperparameter, Part, hyperparameters_of, part_of, parts_of
 from sweep.config.run import HYPERPARAMETERS, RUN_FIELDS, UNLESS, make_run
 from tests.conftest import TINY
 from tests.defaults_of import defaults_of, written
 
-GROUPS = [kind for kind in KINDS if (CONF / kind.key).is_dir()]
-IN_GROUPS = [(kind.key, part) for kind in GROUPS for part in parts_of(kind).values()]
+GROUPS = [part_class for part_class in PART_CLASSES if (CONF / part_class.key).is_dir()]
+IN_GROUPS = [(part_class.key, part) for part_class in GROUPS for part in parts_of(part_class).values()]
 
 
 @pytest.mark.parametrize("name", [name for name, own in HYPERPARAMETERS.items() if own.neutral is not REQUIRED])
@@ -27,9 +27,9 @@ def test_every_hyperparameter_of_a_part_has_a_neutral_value() -> None:
     assert set(UNLESS) < set(neutral_values())
 
 
-@pytest.mark.parametrize("kind", GROUPS, ids=lambda kind: kind.key)
-def test_every_file_of_a_config_group_is_a_part(kind: type[Part]) -> None:
-    assert {path.stem for path in (CONF / kind.key).glob("*.yaml")} <= set(parts_of(kind))
+@pytest.mark.parametrize("part_class", GROUPS, ids=lambda each: each.key)
+def test_every_file_of_a_config_group_is_a_part(part_class: type[Part]) -> None:
+    assert {path.stem for path in (CONF / part_class.key).glob("*.yaml")} <= set(parts_of(part_class))
 
 
 @pytest.mark.parametrize(("key", "part"), IN_GROUPS, ids=lambda value: getattr(value, "name", value))

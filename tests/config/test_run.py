@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweep.config.checks import ConfigError
-from sweep.config.kinds import Quantizer, Rule
+from sweep.config.part_classes import Quantizer, Rule
 from sweep.config.parts import parts_of
 from sweep.config.run import RUN_FIELDS, UNLESS, RunConfig, can_join_array, canonical_json, make_run
 from sweep.config.settings import make_settings

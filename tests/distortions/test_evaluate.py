@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import parts_of
 from sweep.data.arrays import ImageArrays
 from sweep.data.device import ImageData

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from sweep.config.kinds import Quantizer
 from sweep.config.measuring import make_measure_config
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 from sweep.data import load_files

@@ -4,7 +4,7 @@ from pathlib import Path
 
 QUANTIZER = {
     "__init__.py": """
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import Hyperparameter
 
 GAIN = Hyperparameter("gain", float, "of the levels", neutral=0.0, low=0)
@@ -33,7 +33,7 @@ def weight_quantizer(run: RunConfig, weight, bits: int, layer: int) -> Quantizer
 
 RULE = {
     "__init__.py": """
-from sweep.config.kinds import Rule
+from sweep.config.part_classes import Rule
 from sweep.config.parts import Hyperparameter
 
 GAIN = Hyperparameter("gain", float, "of the loss", neutral=1.0, low=0)
@@ -56,7 +56,7 @@ def make_updates(run, model, optimizer, scaler):
 }
 
 OPTIMIZER = """
-from sweep.config.kinds import Optimizer
+from sweep.config.part_classes import Optimizer
 from sweep.config.parts import Hyperparameter
 
 GAIN = Hyperparameter("gain", float, "of the weights' decay", neutral=1.0, low=0)

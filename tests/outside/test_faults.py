@@ -45,7 +45,7 @@ FAULTS: dict[str, tuple[dict[str, str] | str, list[str]]] = {
         f"{OPTIMIZER}\nPARTS = (PART, PART)\ndel PART",
         ["declares 2 parts", "is called by the name of its module, which declares one: divide them"],
     ),
-    "another type": ("PART = {'name': 'own'}", ["PART is a dict, and must be one of the kinds in docs/parts.md", FILE]),
+    "another type": ("PART = {'name': 'own'}", ["PART is a dict, and must be one of the classes in docs/", FILE]),
     "a keyword of an older version": (
         OPTIMIZER.replace("(GAIN,))", "(GAIN,), learned=True)"),
         ["TypeError: Optimizer.__init__() got an unexpected keyword argument 'learned' (", f"{FILE}:6)"],

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from sweep.config import parts
-from sweep.config.kinds import Optimizer
+from sweep.config.part_classes import Optimizer
 from sweep.config.parts import parts_of
 from sweep.plan.code import TodaysCode
 from sweep.plan.sources import Sources, installed_text

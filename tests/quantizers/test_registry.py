@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import parts_of
 from sweep.config.run import make_run
 from tests.conftest import TINY

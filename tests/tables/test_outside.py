@@ -48,7 +48,7 @@ def test_a_table_of_another_package_is_printed(tmp_path: Path) -> None:
 
 PARTS = {
     "my_quantizer": """
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 
 PART = Quantizer("mine", "two levels", weights=(), printed=("Two Levels",))
 

@@ -9,8 +9,8 @@ import pytest
 
 from sweep import PROJECT
 from sweep.config.datasets import DataSet, data_sets
-from sweep.config.kinds import Quantizer, Rule
 from sweep.config.networks import Network, networks
+from sweep.config.part_classes import Quantizer, Rule
 from sweep.config.parts import Part, parts_of
 from sweep.config.studies import StudySpec, known_studies, study_table_of
 from sweep.tables.published import read_published
@@ -101,12 +101,12 @@ def test_what_is_not_reproduced_is_printed(column: str) -> None:
     assert set(NOT_REPRODUCED[column]) <= {name for table in TABLES for name in printed(table)[column]}
 
 
-@pytest.mark.parametrize("kind", [DataSet, Network, Quantizer, Rule])
-def test_what_a_part_declares_is_printed(kind: type[Part]) -> None:
+@pytest.mark.parametrize("part_class", [DataSet, Network, Quantizer, Rule])
+def test_what_a_part_declares_is_printed(part_class: type[Part]) -> None:
     """Of every part with several names all but the first, which is ours, occur in some table."""
-    column = {DataSet: "dataset", Network: "model"}.get(kind, "method")
+    column = {DataSet: "dataset", Network: "model"}.get(part_class, "method")
     names = {name for table in TABLES for name in printed(table)[column]}
-    assert {spelling for part in parts_of(kind).values() for spelling in part.printed[1:]} <= names
+    assert {spelling for part in parts_of(part_class).values() for spelling in part.printed[1:]} <= names
 
 
 @pytest.mark.parametrize(

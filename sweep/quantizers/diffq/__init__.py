@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.config.checks import allowed
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import Hyperparameter
 
 NO_NOISE, *NOISES = ("none", "normal", "uniform")

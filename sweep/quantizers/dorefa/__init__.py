@@ -1,6 +1,6 @@
 """DoReFa weights (Zhou et al. 2016)."""
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 
 PART = Quantizer(
     "dorefa",

@@ -1,6 +1,6 @@
 """DoReFa weights with PACT activations, as QReg combines them."""
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.quantizers.pact import PACT_ALPHA, alpha_conflict
 
 PART = Quantizer(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import Hyperparameter
 
 STEP_SIZE_WEIGHT_DECAY = Hyperparameter(

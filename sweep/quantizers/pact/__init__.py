@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import Hyperparameter
 
 PACT_ALPHA = Hyperparameter("pact_alpha", float, "initial clip of PACT, 0 without PACT", neutral=0.0, low=0)

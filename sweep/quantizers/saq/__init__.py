@@ -1,6 +1,6 @@
 """SAQ's uniform quantizer with weight normalization (Liu et al. 2021, eq. 1-2)."""
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.quantizers.lsq import STEP_SIZE_WEIGHT_DECAY
 
 PART = Quantizer(

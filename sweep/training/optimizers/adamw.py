@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweep.config.kinds import Optimizer
+from sweep.config.part_classes import Optimizer
 
 if TYPE_CHECKING:
     import torch

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from sweep.config.kinds import Schedule
+from sweep.config.part_classes import Schedule
 from sweep.training.schedules import LR_GAMMA, steps
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sweep.config.kinds import Schedule
+from sweep.config.part_classes import Schedule
 from sweep.training.schedules import LR_GAMMA
 
 if TYPE_CHECKING:

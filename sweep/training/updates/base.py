@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from sweep.config.kinds import Rule
+from sweep.config.part_classes import Rule
 from sweep.config.parts import part_of
 from sweep.config.run import RunConfig
 

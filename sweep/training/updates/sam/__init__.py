@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.config.kinds import Quantizer, Rule
+from sweep.config.part_classes import Quantizer, Rule
 from sweep.config.parts import Hyperparameter, parts_of
 
 LEAST_CHUNK = 3  # images: chunks of a batch are as equal as can be, and BN needs two in each

@@ -5,7 +5,7 @@ from typing import Any
 
 from sweep.config.bits import quantizes_weights
 from sweep.config.checks import allowed
-from sweep.config.kinds import Rule
+from sweep.config.part_classes import Rule
 from sweep.config.parts import Hyperparameter
 from sweep.training.updates.sam import SHARPNESS, sharpness_conflict
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sweep.config.kinds import Quantizer
+from sweep.config.part_classes import Quantizer
 from sweep.config.parts import Hyperparameter
 
 TWN_THRESHOLD = Hyperparameter(

@@ -1,4 +1,4 @@
-"""The kinds of parts that training is made of: what each declares besides what every part does."""
+"""The classes of parts that training is made of: what each declares besides what every part does."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
