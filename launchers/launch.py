@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from launchers import early
 from launchers.plan_launcher import Ended, Listener, PackExecutor
 from launchers.progress import Display, Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
 from sweep.results.compaction import compact_all
-from sweep.results.events import Died, End, Event, Failed, Started
+from sweep.results.events import Died, End, EndedEarly, Event, Failed, Started
 from sweep.results.journal import History, JournalReader, record
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
@@ -49,6 +50,7 @@ class Launch:
         self._workers, self._executor, self._listener = workers, executor, listener
         self._sleep = sleep
         self._history = History(Path(settings.results_dir))
+        self._early = early.EarlyEnds(settings.max_attempts)
         self._active: dict[str, _ActivePack] = {}
         self.tally = Tally(tasks, workers)
         self._display = Display(self.tally, executor.summary)
@@ -116,6 +118,8 @@ class Launch:
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():
             active.note(event)
+            if isinstance(event, Started):
+                self._early.run_started(event.task_id)
             self.tally.add(event)
             if self._listener is not None:
                 self._listener(event)
@@ -137,6 +141,9 @@ class Launch:
             self._display.say(f"{len(left)} runs were cancelled with their task; log: {end.log}")
             self.tally.give_up(task.task_id for task in left)
             return
+        if active.worker is None and end.cause in early.CAUSES:
+            self._begin_again(active, end)
+            return
         at_work = [task for task in left if active.has_started(task)]
         if len(at_work) > 1 and end.cause in (KILLED, CRASHED, OUT_OF_MEMORY):
             self._display.say(
@@ -155,6 +162,21 @@ class Launch:
             self._give_up(culprit, active, end)
             left = left[1:]
         self._submit_parts(active, (left[:1], left[1:]) if end.cause == OUT_OF_MEMORY else (left,))
+
+    def _begin_again(self, active: "_ActivePack", end: Ended) -> None:
+        """Submits again a pack whose worker ended before its first run; raises `ConfigError` where that is no use."""
+        left = active.left
+        facts = (end.reason, end.detail, end.job, str(end.log))
+        record(active.pack.journal, EndedEarly(left[0].task_id, *facts))
+        count = self._early.count(left)
+        try:
+            self._early.check(count, end)
+        except ConfigError:
+            self._finish(active)
+            self._executor.stop()
+            raise
+        self._display.say(f"a task ended before its first run, and is submitted again: {early.describe(end)}")
+        self._submit_parts(active, (left,))
 
     def _submit_parts(self, active: "_ActivePack", parts: Sequence[tuple[Task, ...]]) -> None:
         again = [

@@ -69,6 +69,9 @@ class Ended:
     cause: str  # what it ended of, if runs of it are left
     log: Path
     signal: str = ""  # of a crash
+    job: str = ""  # id of the scheduler's task
+    detail: str = ""  # in the scheduler's words
+    advice: str = "Correct what the log tells."  # for one that ended before its first run
 
     @property
     def reason(self) -> str:

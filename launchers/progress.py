@@ -17,13 +17,17 @@ class Tally:
     def __init__(self, tasks: Sequence[Task], workers: int) -> None:
         self._cost_s = {task.task_id: task.expected_s for task in tasks}
         self._workers = workers
-        self._started = time.monotonic()
+        self._started = self._last_end = time.monotonic()
+        self._trained_s = 0.0  # expected costs of the runs that were trained to their ends
         self.ended: dict[str, str] = {}  # run id: finished, diverged, failed, pruned or cancelled
         self.errors: dict[str, str] = {}  # run id of a failed run: its error
 
     def add(self, event: Event) -> None:
         """Events that are no end, and runs of other launches, are not counted."""
         if isinstance(event, End) and event.task_id in self._cost_s:
+            if isinstance(event, Finished | Diverged) and event.task_id not in self.ended:
+                self._trained_s += self._cost_s[event.task_id]
+                self._last_end = max(time.monotonic(), self._started + 1e-3)
             self.ended[event.task_id] = event.label
             if isinstance(event, Failed):
                 self.errors[event.task_id] = event.error
@@ -33,11 +37,13 @@ class Tally:
         self.ended |= dict.fromkeys(task_ids, CANCELLED)
 
     def left_s(self) -> float:
-        """Expected costs of what is left, at the pace of what has ended."""
-        ended_s = sum(self._cost_s[task_id] for task_id in self.ended)
-        left_s = sum(self._cost_s.values()) - ended_s
-        pace = ended_s / (time.monotonic() - self._started) if ended_s else float(self._workers)
-        return left_s / pace
+        """Expected costs of what is left, at the pace at which runs were trained to their ends until the last did.
+
+        It does not grow while nothing ends, and is 0 where that takes longer than expected.
+        """
+        left_s = sum(cost_s for task_id, cost_s in self._cost_s.items() if task_id not in self.ended)
+        pace = self._trained_s / (self._last_end - self._started) if self._trained_s else float(self._workers)
+        return max(0.0, left_s / pace - (time.monotonic() - self._last_end))
 
     @property
     def left(self) -> int:
@@ -53,7 +59,9 @@ class Tally:
         line = f"{done} of {len(self._cost_s)} runs done{diverged}{pruned}, {failed}, {self.left} left"
         if not self.left:
             return line
-        return f"{line}{f' ({doing})' if doing else ''}, about {duration(self.left_s())}"
+        left_s = self.left_s()
+        time_left = f"about {duration(left_s)}" if left_s else "longer than expected"
+        return f"{line}{f' ({doing})' if doing else ''}, {time_left}"
 
 
 class Display:

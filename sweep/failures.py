@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sweep.commands.arguments import Command, Section
 from sweep.commands.keys import RESULTS_DIR, SWEEP
-from sweep.commands.observe import Sweep, describe_deaths, find_sweeps
+from sweep.commands.observe import Sweep, describe_deaths, describe_early, find_sweeps
 from sweep.results.clusters import clusters
 from sweep.results.events import Started
 
@@ -22,8 +22,8 @@ def describe(sweep: Sweep) -> str:
         logs = _logs(sweep)
         for _, run in cluster.runs.head(SHOWN_RUNS).iterrows():
             lines.append(f"  {run['run_id'][:12]}  {logs.get(run['task_id'], '')}")
-    deaths = describe_deaths(sweep.deaths())
-    return "\n".join(lines + (["", deaths] if deaths else []))
+    early, deaths = describe_early(sweep.early_ends()), describe_deaths(sweep.deaths())
+    return "\n".join([*lines, *(["", *early] if early else []), *(["", deaths] if deaths else [])])
 
 
 def _logs(sweep: Sweep) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 From their files and SLURM's queue. `watch=SECONDS` shows it anew until no run is left, or Ctrl-C.
 """
 
+import dataclasses
 import json
 import sys
 import time
@@ -15,11 +16,13 @@ from rich.table import Table
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from sweep.commands.arguments import Arguments, Command, Key, Section, text
 from sweep.commands.keys import RESULTS_DIR, SWEEP
-from sweep.commands.observe import Sweep, describe_deaths, find_sweeps, running, scheduler_states
+from sweep.commands.observe import Sweep, describe_deaths, describe_early, find_sweeps, running, scheduler_states
 from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
 from sweep.results.clusters import clusters
+from sweep.results.events import EndedEarly
 from sweep.results.hours import DEVICE_CLASSES, device_class, hours
+from sweep.results.rows import FINAL
 from sweep.terminal import duration, render, shell_command
 
 STATES = ("finished", "diverged", "failed", "running", "waiting")
@@ -78,7 +81,7 @@ def run_states(sweep: Sweep) -> pd.DataFrame:
 
 def facts(sweep: Sweep) -> dict[str, Any]:
     """Returns what is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key."""
-    runs = run_states(sweep)
+    runs, early = run_states(sweep), sweep.early_ends()
     return {
         "sweep": sweep.sweep_id,
         "results_dir": str(sweep.results_dir),
@@ -93,6 +96,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
         ],
         "other_code": len(sweep.by_other_code(runs)),
         "deaths": sweep.deaths(),
+        "early_ends": [dataclasses.asdict(end) for end in early],
         **_tasks(sweep),
     }
 
@@ -106,13 +110,13 @@ def _by_level(runs: pd.DataFrame, name: str) -> dict[str, dict[str, int]]:
 
 
 def _pace(runs: pd.DataFrame) -> dict[str, float | None]:
-    """Throughput since the first row, and the time left at that pace by expected costs."""
-    ended = runs[runs["ended_at"].notna()]
-    if len(ended) < 2 or len(ended) == len(runs):
-        return {"runs_per_hour": None, "seconds_left": None if len(ended) < len(runs) else 0.0}
+    """Throughput of work that was done to its end, since the first of it, and the time left at that pace."""
+    ended, left = runs[runs["now"].isin(FINAL)], runs[runs["now"].isin(LEFT)]
+    if len(ended) < 2 or left.empty:
+        return {"runs_per_hour": None, "seconds_left": None if len(left) else 0.0}
     first_s = ended["seconds"].fillna(0.0).iloc[ended["ended_at"].argmin()]
     elapsed_s = max((ended["ended_at"].max() - ended["ended_at"].min()).total_seconds() + first_s, 1e-9)
-    left_s = runs.loc[runs["ended_at"].isna(), "expected_s"].sum() * elapsed_s / ended["expected_s"].sum()
+    left_s = left["expected_s"].sum() * elapsed_s / ended["expected_s"].sum()
     return {"runs_per_hour": len(ended) / elapsed_s * 3600, "seconds_left": float(left_s)}
 
 
@@ -156,6 +160,7 @@ def text_of(found: dict[str, Any]) -> str:
         lines.append(f"{found['other_code']} rows were made by other code than was planned")
     if found["deaths"]:
         lines.append(describe_deaths(found["deaths"]))
+    lines += describe_early([EndedEarly(**end) for end in found["early_ends"]])
     if found["slurm"]:
         states = Counter(found["slurm"]).most_common()
         lines.append(f"tasks in SLURM: {', '.join(f'{count} {state.lower()}' for state, count in states)}")

@@ -21,25 +21,9 @@ from launchers.slurm.task import work_on_task
 from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError
 from sweep.plan.packs import Pack, Task
-from sweep.results.events import Stopped
-from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.terminal import shell_command
-from sweep.worker.causes import CANCELLED, CRASHED, KILLED, NODE_LOST, OUT_OF_MEMORY, PREEMPTED, TIMED_OUT
-from sweep.worker.crashes import crash_signal
 from sweep.worker.environment import environment, worker_environment
-
-_CAUSES = {  # of tasks that are over, by state; of the others, killed
-    "CANCELLED": CANCELLED,
-    "TIMEOUT": TIMED_OUT,
-    "DEADLINE": TIMED_OUT,
-    "OUT_OF_MEMORY": OUT_OF_MEMORY,
-    "NODE_FAIL": NODE_LOST,
-    "BOOT_FAIL": NODE_LOST,
-    "PREEMPTED": PREEMPTED,
-}
-_OOM_MARKS = ("oom-kill", "oom_kill", "memory limit", "Out Of Memory")
-_LOG_TAIL_BYTES = 20_000
 
 PackMaker = Callable[[str, tuple[Task, ...]], Pack]  # of a pack's id and its tasks
 
@@ -211,37 +195,15 @@ class SlurmExecutor:
         """Packs whose tasks are over. What SLURM might still put back is cancelled: no pack is ever at work twice."""
         over = self._watch.over(self._submitted.values())
         for entry in over:
-            self._verdicts.setdefault(entry.pack_id, self._end_of(self._packs[entry.pack_id]))
+            if entry.pack_id not in self._verdicts:
+                pack = self._packs[entry.pack_id]
+                self._verdicts[entry.pack_id] = endings.ended(pack, entry.task, self._watch.ending(entry))
         return [self._verdicts[entry.pack_id] for entry in self._watch.end(over)]
-
-    def _end_of(self, pack: Pack) -> Ended:
-        cause, log = self._cause(pack), self._log(pack)
-        signal = ""
-        if cause == KILLED:  # the log tells; SLURM does where it was lost
-            signal = crash_signal(log) or endings.crash_signal(self._submitted[pack.pack_id].task)
-        return Ended(pack, CRASHED if signal else cause, log, signal)
-
-    def _cause(self, pack: Pack) -> str:
-        entry = self._submitted[pack.pack_id]
-        found = self._watch.state(entry)
-        cause = _CAUSES.get(found.state, KILLED) if found else KILLED
-        if cause != KILLED:
-            return cause
-        if any(mark in self._log_tail(pack) for mark in _OOM_MARKS) or endings.was_out_of_memory(entry.task):
-            return OUT_OF_MEMORY
-        events = JournalReader(pack.journal).new_events()
-        return TIMED_OUT if events and isinstance(events[-1], Stopped) else KILLED
-
-    def _log(self, pack: Pack) -> Path:
-        return self._sweep_dir.logs / f"{self._submitted[pack.pack_id].task}_0_log.out"
-
-    def _log_tail(self, pack: Pack) -> str:
-        log = self._log(pack)
-        return log.read_bytes()[-_LOG_TAIL_BYTES:].decode(errors="replace") if log.exists() else ""
 
     def finish(self, pack: Pack) -> None:
         self._ledger.end(pack.pack_id)
-        self._watch.forget(self._submitted[pack.pack_id])
+        if pack.pack_id in self._submitted:
+            self._watch.forget(self._submitted[pack.pack_id])
         for known in (self._packs, self._submitted, self._verdicts):
             known.pop(pack.pack_id, None)
 

@@ -67,7 +67,7 @@ def _listed(line: str) -> tuple[str, TaskState]:
 def shown(job: str) -> dict[str, TaskState]:
     """Returns what scontrol shows of the tasks of one job, with exit codes; nothing where SLURM knows no such job."""
     try:
-        listed = run("scontrol", "--all", "--oneliner", "show", "job", job)
+        listed = run("scontrol", "--all", "--details", "--oneliner", "show", "job", job)
     except Refused as error:
         if _NO_SUCH_JOB.search(str(error)):
             return {}
@@ -86,10 +86,11 @@ def _tasks_of(record: Mapping[str, str]) -> list[str]:
 
 def _shown(record: Mapping[str, str]) -> TaskState:
     names = tuple(record[key] for key in ("JobName", "Comment") if key in record)
-    state, reason, nodes, start, end, code = (
-        record.get(key, "") for key in ("JobState", "Reason", "NodeList", "StartTime", "EndTime", "ExitCode")
+    state, reason, nodes, start, end = (
+        record.get(key, "") for key in ("JobState", "Reason", "NodeList", "StartTime", "EndTime")
     )
-    return TaskState(state, reason, nodes, start, end, names, code)
+    codes = (record.get(key, "0:0") for key in ("ExitCode", "DerivedExitCode"))  # of the batch script, of its steps
+    return TaskState(state, reason, nodes, start, end, names, next((code for code in codes if code != "0:0"), "0:0"))
 
 
 def find(name: str) -> list[str]:

@@ -20,11 +20,12 @@ class Watch:
         self._poll_s = poll_s
         self._states: dict[str, TaskState] = {}
         self._over_since: dict[str, float] = {}
+        self._endings: dict[str, TaskState] = {}  # of tasks that are over; of one job they are asked for at once
 
     def look(self, entries: Iterable[Submitted]) -> None:
         """Asks SLURM; raises what its commands raise."""
         entries = list(entries)
-        self._states = queue(entry.task for entry in entries)
+        self._states, self._endings = queue(entry.task for entry in entries), {}
         for entry in entries:
             found = self.state(entry)
             if found is None or found.is_over:
@@ -59,6 +60,12 @@ class Watch:
         cancel(entry.task for entry in entries if not self._is_anothers(entry))
         states = _with_missing(entries, queue(entry.task for entry in entries))
         return [entry for entry in entries if _has_ended(entry, states)]
+
+    def ending(self, entry: Submitted) -> TaskState | None:
+        """Returns the task, which is over, as scontrol shows it, with its exit code; else as the last look did."""
+        if entry.task not in self._endings:
+            self._endings |= shown(job_of(entry.task))
+        return _own(entry, self._endings) or self.state(entry)
 
     def _is_anothers(self, entry: Submitted) -> bool:
         """Whether its id was given to a job that is not ours."""

@@ -1,7 +1,7 @@
 """What is known of the sweeps of a results directory, from their files and from SLURM: for status, cancel, failures."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,7 +14,7 @@ from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.accepted import accepted_code
-from sweep.results.events import Died, End, Event, Started, Stopped
+from sweep.results.events import Died, End, EndedEarly, Event, Started, Stopped
 from sweep.results.journal import events_of
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.plans import read_plan
@@ -78,6 +78,17 @@ class Sweep:
         found = Counter(in_words(event.cause, event.signal) for event in self.events() if isinstance(event, Died))
         return dict(found.most_common())
 
+    def early_ends(self) -> list[EndedEarly]:
+        """Returns the tasks of a scheduler that ended before their first run, since any last began with one."""
+        found: list[EndedEarly] = []
+        for event in self.events():
+            match event:
+                case EndedEarly():
+                    found.append(event)
+                case Started():
+                    found.clear()
+        return found
+
     def ledger(self) -> Ledger:
         return Ledger(self.folder)
 
@@ -105,6 +116,15 @@ def scheduler_states(sweep: Sweep) -> Counter[str]:
     watch.look(live)
     found = map(watch.state, live)
     return Counter(state.state if state else "UNKNOWN" for state in found)
+
+
+def describe_early(ends: Sequence[EndedEarly]) -> list[str]:
+    """Returns `Sweep.early_ends` as lines, the last with its job and log; empty for none."""
+    if not ends:
+        return []
+    last = ends[-1]
+    facts = [last.cause, *filter(None, [last.detail, last.job and f"job {last.job}"]), f"log: {last.log}"]
+    return [f"{len(ends)} tasks ended before their first run, and no run is to blame; the last: {'; '.join(facts)}"]
 
 
 def describe_deaths(deaths: Mapping[str, int]) -> str:

@@ -89,6 +89,22 @@ class Died(Event):
 
 
 @dataclass(frozen=True)
+class EndedEarly(Event):
+    """A worker ended before it began with any task of its pack, of which this is the first: none is to blame.
+
+    The launcher writes it, with the `cause`, what its scheduler said, the id of the scheduler's job, and the path of
+    the log.
+    """
+
+    label = "ended early"
+
+    cause: str
+    detail: str = ""
+    job: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True)
 class End(Event):
     """The base of the events after which nobody waits for the task."""
 
@@ -128,5 +144,5 @@ class Pruned(End):
     label = "pruned"
 
 
-EVENTS = (Started, Evaluated, Stopped, Requeued, Died, Finished, Diverged, Failed, Pruned)
+EVENTS = (Started, Evaluated, Stopped, Requeued, Died, EndedEarly, Finished, Diverged, Failed, Pruned)
 END_OF = {Finished.label: Finished, Diverged.label: Diverged}  # by the status of the row that was written

@@ -95,6 +95,10 @@ class SweepDir:
         """The folder of the output of workers, and of the packs that they were given."""
         return self.path / "logs"
 
+    def log(self, job_id: str) -> Path:
+        """Returns the file of the output of the worker in this job of a scheduler, or of submitit on this machine."""
+        return self.logs / f"{job_id}_0_log.out"
+
     @property
     def snapshots(self) -> Path:
         """The folder of copies of the code that workers import, with snapshot=true."""

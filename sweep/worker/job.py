@@ -113,7 +113,7 @@ class _PackInWork:
     def _start(self, task: Task) -> Task:
         attempt = task.attempt + self._starts[task.task_id]
         self._starts[task.task_id] += 1
-        log = f"{job_id()}_0_log.out"
+        log = self.pack.sweep.log(job_id()).name
         record(self.journal, Started(task.task_id, attempt, log, *provenance.machine()))
         return dataclasses.replace(task, attempt=attempt)
 

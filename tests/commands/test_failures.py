@@ -9,7 +9,7 @@ from sweep.commands.observe import find_sweeps, running
 from sweep.config.checks import ConfigError
 from sweep.failures import describe
 from sweep.results.clusters import Shared, clusters, normalize
-from sweep.results.events import Died, Started
+from sweep.results.events import Died, EndedEarly, Started
 from sweep.results.journal import record
 from sweep.results.rows import rows_store
 from sweep.status import describe as status
@@ -90,6 +90,18 @@ def test_crashes_are_named_by_their_signal(results: Path) -> None:
     assert sweep.deaths() == facts(sweep)["deaths"] == expected
     shown = "were tried again: 2 crashed by SIGSEGV, 1 preempted, 1 crashed by SIGABRT"
     assert shown in describe(sweep) and shown in status(sweep)
+
+
+def test_tasks_that_ended_early_are_shown_until_one_has_begun(results: Path) -> None:
+    (sweep,) = find_sweeps(results, "")
+    journal = sweep.folder.journal("p")
+    for job in ("7_0", "7_1"):
+        record(journal, EndedEarly(tiny_run().run_id, "killed", "FAILED, exit code 3", job, f"/logs/{job}.out"))
+    text = "2 tasks ended before their first run, and no run is to blame; the last: killed; FAILED, exit code 3; "
+    for shown in (describe(sweep), status(sweep)):
+        assert f"{text}job 7_1; log: /logs/7_1.out" in shown
+    record(journal, Started(tiny_run().run_id))
+    assert "before their first run" not in describe(sweep) + status(sweep)
 
 
 def test_some_of_the_runs_with_a_value(results: Path) -> None:

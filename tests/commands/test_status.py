@@ -35,7 +35,7 @@ def results(tmp_path: Path) -> Path:
             tiny_run(bits=2, seed=0): ended(1, device="cpu"),
             tiny_run(bits=2, seed=1): ended(2, device="NVIDIA H200"),
             tiny_run(bits=2, seed=2): ended(3, device="NVIDIA H200", status="diverged"),
-            tiny_run(bits=4, seed=0): ended(4, device="cuda", status="failed", seconds=None, error="ValueError: 7"),
+            tiny_run(bits=4, seed=0): ended(9, device="cuda", status="failed", seconds=None, error="ValueError: 7"),
             tiny_run(bits=4, seed=1): None,
             tiny_run(bits=4, seed=2): None,
         },
@@ -54,8 +54,8 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     run_main(monkeypatch, f"results_dir={results}", "format=json")
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert sorted(sweep) == [
-        "axes", "bits", "deaths", "failures", "hours", "other_code", "results_dir", "runs", "runs_per_hour",
-        "seconds_left", "slurm", "slurm_error", "sweep",
+        "axes", "bits", "deaths", "early_ends", "failures", "hours", "other_code", "results_dir", "runs",
+        "runs_per_hour", "seconds_left", "slurm", "slurm_error", "sweep",
     ]  # fmt: skip
     assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}
     assert sweep["bits"]["4"] == {"planned": 3, "finished": 0, "diverged": 0, "failed": 1, "running": 1, "waiting": 1}
@@ -67,7 +67,7 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 def test_pace_and_hours(results: Path) -> None:
     found = facts(find_sweeps(results, "")[0])
-    # four ended in three hours and the hour of the first; of equal runs, two are left
+    # three came to their ends in two hours and the hour of the first, and one failed; of equal runs, two are left
     assert found["runs_per_hour"] == pytest.approx(1.0) and found["seconds_left"] == pytest.approx(7200.0)
     # a CPU run took 1 h with 2 threads, two GPU runs 1 h each: the two left are a third on a CPU
     assert found["hours"]["cpu"] == pytest.approx({"spent": 2.0, "left": 2 * 2 / 3})

@@ -12,8 +12,8 @@ from launchers.progress import Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
-from sweep.results.events import Died, Finished, Started
-from sweep.results.journal import History, record
+from sweep.results.events import Died, EndedEarly, Finished, Started
+from sweep.results.journal import History, events_of, record
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import causes
@@ -24,7 +24,10 @@ REASONS = {causes.CRASHED: "crashed by SIGSEGV on EPYC (AVX2) with torch 2.13.0,
 
 
 class Pretence:
-    """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs."""
+    """Ends the worker of each pack at its first run, for the next cause of a script; then finishes all runs.
+
+    Of "early CAUSE" it ends before that.
+    """
 
     def __init__(self, sweep_dir: SweepDir, script: list[str], as_arrays: bool) -> None:
         self._sweep_dir, self._script, self._as_arrays = sweep_dir, script, as_arrays
@@ -42,13 +45,19 @@ class Pretence:
 
     def advance(self) -> None:
         self._ended = []
+        log = self._sweep_dir.path / "log"
         for pack in self._new:
+            if self._script and self._script[0].startswith("early "):
+                log.write_text("the last words")
+                cause = self._script.pop(0).removeprefix("early ")
+                self._ended.append(Ended(pack, cause, log, "", "7_1", "FAILED, exit code 3", "Give it more."))
+                continue
             for task in pack.tasks if self._as_arrays else pack.tasks[:1]:
                 record(pack.journal, Started(task.run_id, **WORKER))
             if self._script:
                 cause = self._script.pop(0)
                 crash = "SIGSEGV" if cause == causes.CRASHED else ""
-                self._ended.append(Ended(pack, cause, self._sweep_dir.path / "log", crash))
+                self._ended.append(Ended(pack, cause, log, crash))
             else:
                 for task in pack.tasks:
                     record(pack.journal, Finished(task.run_id))
@@ -86,6 +95,7 @@ class Patience:
 
 def follow(tmp_path: Path, script: list[str], runs: int = 3, **settings: Any) -> tuple[Tally, Pretence]:
     sweep_dir = ResultsDir(tmp_path).sweep("s")
+    sweep_dir.path.mkdir(parents=True, exist_ok=True)
     executor = Pretence(sweep_dir, script, settings.get("engine") == "array")
     given = tasks([1.0] * runs)
     asked = Settings(results_dir=str(tmp_path), **settings)
@@ -192,3 +202,43 @@ def test_cancelled_tasks_are_not_submitted_again(tmp_path: Path) -> None:
 def test_one_error_of_all_first_runs_stops_the_sweep(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the first 2 runs all failed with: the worker ended 1 times"):
         follow(tmp_path, [causes.KILLED] * 9, runs=9, max_attempts=1, stop_after_same_error=2)
+
+
+EARLY = [causes.KILLED, causes.CRASHED, causes.TIMED_OUT, causes.OUT_OF_MEMORY]
+
+
+@pytest.mark.parametrize("cause", EARLY)
+def test_a_task_that_ends_before_its_first_run_blames_none_and_comes_back_whole(cause: str, tmp_path: Path) -> None:
+    tally, executor = follow(tmp_path, [f"early {cause}"] * 2, max_out_of_memory=1)
+    assert executor.submitted == [[0, 1, 2]] * 3 and executor.attempts == [1, 1, 1]
+    assert list(tally.ended.values()) == ["finished"] * 3
+    assert History(tmp_path).deaths == {}
+
+
+@pytest.mark.parametrize("cause", EARLY)
+def test_environments_in_which_no_run_begins_stop_the_sweep(cause: str, tmp_path: Path) -> None:
+    """With what the scheduler says, the end of the log, and what to do; the next command starts the count anew."""
+    for _ in range(2):
+        with pytest.raises(ConfigError) as error:
+            follow(tmp_path, [f"early {cause}"] * 9, runs=6, pack_minutes=1e-9, max_attempts=3)
+        first, *others = str(error.value).splitlines()
+        assert first.startswith("3 tasks ended before their first run, so that the sweep stops; no run is to blame.")
+        assert f"The last: {cause}" in first and "; FAILED, exit code 3; job 7_1; log: " in first
+        assert others == ["the last words", "Give it more."]
+    assert statuses(tmp_path) == [] and History(tmp_path).deaths == {}
+    (sweep,) = ResultsDir(tmp_path).path.glob("sweeps/*")
+    early = [event for event in events_of(SweepDir(sweep).journals()) if isinstance(event, EndedEarly)]
+    assert len(early) == 6 and {(event.job, event.detail) for event in early} == {("7_1", "FAILED, exit code 3")}
+
+
+def test_a_run_that_begins_shows_that_environments_are_sound(tmp_path: Path) -> None:
+    script = ["early killed", "early killed", causes.KILLED, "early killed", "early killed"]
+    tally, executor = follow(tmp_path, script, max_attempts=3)
+    assert list(tally.ended.values()) == ["finished"] * 3 and not executor.stopped
+
+
+def test_a_node_on_which_nothing_begins_does_not_hold_a_pack_for_ever(tmp_path: Path) -> None:
+    """While other runs begin elsewhere."""
+    script = ["early killed", causes.NODE_LOST] * 9
+    with pytest.raises(ConfigError, match="3 tasks ended before their first run"):
+        follow(tmp_path, script, runs=2, pack_minutes=1e-9, max_attempts=3)

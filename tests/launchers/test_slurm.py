@@ -314,14 +314,33 @@ def test_a_lost_node(
     assert computed(results_dir) == computed(local(LONG))
 
 
-def test_out_of_memory_is_told_from_other_deaths(env: dict[str, str], tmp_path: Path) -> None:
-    done = on_slurm(EIGHT[:-1], tmp_path / "r", env, "hydra.launcher.mem_gb=0.15", "max_out_of_memory=1",
-                    "stop_after_same_error=9", *A_PACK_PER_RUN)  # fmt: skip
-    assert done.returncode == 1
-    assert "out of memory, 1 of at most 1 times" in done.stdout, done.stdout + done.stderr
-    assert "4 x the worker ended 1 times at this run: out of memory" in done.stdout
-    traces = pd.read_parquet(tmp_path / "r" / "rows")["error"]
-    assert all("end of /" in trace and "submitit INFO" in trace for trace in traces)  # the log's last lines
+@pytest.mark.parametrize(
+    ("option", "cause", "advice"),
+    [
+        ("hydra.launcher.mem_gb=0.15", "out of memory", "Give tasks more memory: hydra.launcher.mem_gb"),
+        (
+            "hydra.launcher.setup='exit 3'",
+            "killed",
+            "The setup ended it (1 of 1: exit 3): correct hydra.launcher.setup",
+        ),
+    ],
+)
+def test_tasks_that_end_before_their_first_run_stop_the_sweep(
+    option: str, cause: str, advice: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    """The launcher, status and failures name the task, its log and what SLURM says; no run is to blame."""
+    done = on_slurm(EIGHT[:-1], tmp_path / "r", env, option, "max_attempts=1", *A_PACK_PER_RUN)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert (
+        f"ended before their first run, so that the sweep stops; no run is to blame. The last: {cause}" in done.stderr
+    )
+    assert advice in done.stderr and "FAILED, NonZeroExitCode, exit code" in done.stderr, done.stderr
+    assert not (tmp_path / "r" / "rows").exists()
+    for name in ("status", "failures"):
+        command = [sys.executable, "-m", f"sweep.{name}", f"results_dir={tmp_path / 'r'}"]
+        shown = subprocess.run(command, capture_output=True, text=True, env=env, check=True).stdout
+        assert f"no run is to blame; the last: {cause}; FAILED, NonZeroExitCode" in shown
+        assert Path(shown.partition("log: ")[2].split()[0]).exists()
 
 
 @pytest.mark.parametrize("fault_handler", ["1", ""])

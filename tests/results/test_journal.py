@@ -10,6 +10,7 @@ from sweep.results.events import (
     EVENTS,
     Died,
     Diverged,
+    EndedEarly,
     Evaluated,
     Event,
     Failed,
@@ -40,6 +41,10 @@ LINES: list[tuple[str, Event]] = [
     (f'{{"event": "stopped", {WHEN}}}', Stopped("r1", **STAMP)),
     (f'{{"event": "requeued", {WHEN}, "cause": "preempted"}}', Requeued("r1", "preempted", **STAMP)),
     (f'{{"event": "died", {WHEN}, "cause": "killed", "signal": ""}}', Died("r1", "killed", **STAMP)),
+    (
+        f'{{"event": "ended early", {WHEN}, "cause": "killed", "detail": "FAILED", "job": "7_0", "log": "/l"}}',
+        EndedEarly("r1", "killed", "FAILED", "7_0", "/l", **STAMP),
+    ),
     (f'{{"event": "finished", {WHEN}, "seconds": 2.5}}', Finished("r1", 2.5, **STAMP)),
     (f'{{"event": "finished", {WHEN}}}', Finished("r1", **STAMP)),
     (f'{{"event": "diverged", {WHEN}, "seconds": 2.5}}', Diverged("r1", 2.5, **STAMP)),
