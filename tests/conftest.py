@@ -60,10 +60,23 @@ def one_thread() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a SLURM cluster share one, so they stay in one process where pytest runs in several."""
+    """Tests that share what took long to make stay in one process where pytest runs in several.
+
+    Those of a SLURM cluster, and those of a module with a fixture of its own for all of them. Groups come first, the
+    largest at the very first.
+    """
     for item in items:
-        if {"slurm", "slurm_accounting"} & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+        if group := group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def group_of(item: pytest.Item) -> str | None:
+    fixtures = getattr(item, "fixturenames", ())
+    if {"slurm", "slurm_accounting"} & set(fixtures):
+        return "slurm"
+    found = item.session._fixturemanager.getfixturedefs
+    shared = any(made.scope == "module" for name in fixtures for made in found(name, item) or ())
+    return item.nodeid.partition("::")[0] if shared else None
 
 
 StopAfter = Callable[[int], Callable[[], bool]]
