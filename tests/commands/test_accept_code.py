@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,12 @@ from sweep.config.checks import ConfigError
 from sweep.config.distorting import Distortion
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.work import Kind
+from sweep.plan.code import Code
 from sweep.plan.plan import State, state_of
 from sweep.plan.sources import installed_text
 from sweep.results.accepted import accepted_code
 from sweep.results.paths import ResultsDir
-from sweep.results.rows import distortions_store, measures_store, rows_store, stored
+from sweep.results.rows import OPTION_COLUMNS, distortions_store, measures_store, options_of, rows_store, stored
 from tests.conftest import DIGITS, tiny_run
 from tests.distorted_row_of import distorted_row_of
 from tests.measure_row_of import measure_row_of
@@ -50,11 +52,25 @@ def told(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return command
 
 
-def states(results: Path, kind: Kind, source: DataSource = DIGITS) -> dict[RunConfig, State]:
+def rows_of(results: Path, kind: Kind) -> dict[str, dict[str, Any]]:
+    """By run id."""
+    columns = ("run_id", "status", "code", *OPTION_COLUMNS[kind])
+    return {row["run_id"]: row for row in stored(results, columns, kind)}
+
+
+def code_today(results: Path, kind: Kind, run: RunConfig, source: DataSource = DIGITS) -> Code:
+    """The code that would decide the numbers of such a row today."""
+    return code_of_work(kind, results)(run, source, options_of(kind, rows_of(results, kind).get(run.run_id, {})))
+
+
+def states(results: Path, kind: Kind) -> dict[RunConfig, State]:
     """What a plan says of every run that has such a row."""
-    code = code_of_work(kind, results)
-    rows = {row["run_id"]: row for row in stored(results, ("run_id", "status", "code"), kind)}
-    return {run: state_of(rows[run.run_id], code(run, source)) for run in (LSQ, DOREFA, OTHER) if run.run_id in rows}
+    rows = rows_of(results, kind)
+    return {
+        run: state_of(rows[run.run_id], code_today(results, kind, run))
+        for run in (LSQ, DOREFA, OTHER)
+        if run.run_id in rows
+    }
 
 
 def test_rows_without_an_engine_are_of_the_plain_one(tmp_path: Path) -> None:
@@ -112,8 +128,7 @@ def test_what_is_recorded(results: Path, told: Callable[..., str]) -> None:
     assert [(line["kind"], line["old"], line["rows"]) for line in recorded] == [
         ("train", OLD, 2), ("measure", OLD, 1), ("distort", OLD, 1)
     ]  # fmt: skip
-    code = code_of_work("train", results)
-    assert recorded[0]["new"] == sorted(code(run, DIGITS).fingerprint for run in (LSQ, DOREFA))
+    assert recorded[0]["new"] == sorted(code_today(results, "train", run).fingerprint for run in (LSQ, DOREFA))
     for line in recorded:
         assert line["reason"] == "only messages changed" and "@" in line["by"] and line["at"].endswith("+00:00")
     assert "nothing to accept" in told("code=old0", "confirm=true")
@@ -123,7 +138,7 @@ def test_what_is_recorded(results: Path, told: Callable[..., str]) -> None:
 def test_acceptances_are_of_one_kind_of_work(results: Path, told: Callable[..., str]) -> None:
     told("code=old0", "confirm=true")
     for kind in ("measure", "distort"):
-        assert accepted_code(results, kind) == {(OLD, code_of_work(kind, results)(LSQ, DIGITS).fingerprint)}
+        assert accepted_code(results, kind) == {(OLD, code_today(results, kind, LSQ).fingerprint)}
 
 
 def test_the_engine_that_trained_a_run_is_part_of_its_code(results: Path, told: Callable[..., str]) -> None:
@@ -135,8 +150,7 @@ def test_the_engine_that_trained_a_run_is_part_of_its_code(results: Path, told: 
 
 
 def test_the_list_counts_what_is_todays_accepted_and_stale(results: Path, told: Callable[..., str]) -> None:
-    todays = code_of_work("train", results)(OTHER, DIGITS).fingerprint
-    fresh = tiny_run(seed=3)
+    fresh, todays = tiny_run(seed=3), code_today(results, "train", OTHER).fingerprint
     rows_store(results).write(fresh.run_id, [row_of(fresh, code=todays)])
     told("code=old0", "confirm=true")
     assert sorted(lines(told())) == sorted([
@@ -171,4 +185,4 @@ def test_images_of_the_users_need_their_loader(results: Path, told: Callable[...
         told("code=birds")
     told("code=birds", "data_source=parquet_images", "confirm=true")
     source = DataSource("parquet_images", "my_birds", "")
-    assert state_of({"status": "finished", "code": "birds"}, code_of_work("train", results)(own, source)) == "done"
+    assert state_of({"status": "finished", "code": "birds"}, code_today(results, "train", own, source)) == "done"
