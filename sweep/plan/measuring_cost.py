@@ -21,7 +21,9 @@ def forward_images(config: MeasureConfig, facts: DataFacts, run: RunConfig) -> f
 
 
 def operations_s(config: MeasureConfig, facts: DataFacts, run: RunConfig, processor: str) -> float:
-    return forward_images(config, facts, run) * macs_per_image(run, facts) / SPEEDS[processor].macs_per_s
+    """Seconds that measuring `run` takes by operation counts alone on `processor`; above 0, also of norms alone."""
+    speed = SPEEDS[processor]
+    return speed.step_s + forward_images(config, facts, run) * macs_per_image(run, facts) / speed.macs_per_s
 
 
 class MeasureCostModel:
