@@ -93,7 +93,7 @@ def _check_columns(all_measures: Iterable[Measure]) -> None:
 
 
 def check_measures(name: str, value: object) -> str:
-    """What is measured, as `measure=` says it, in one order; raises `ConfigError`.
+    """Returns what is measured, as `measure=` says it, in one order; raises `ConfigError`.
 
     Names with + between, of which `all` stands for all of this package.
     """

@@ -11,11 +11,11 @@ Kind = str  # its name, as its table in sweep/results/schema.py has it
 
 
 class Options(Protocol):
-    """What work needs to know besides the run: `sweep.config.measuring.MeasureConfig`, or a `Distortion`."""
+    """The values that work needs besides the run: a `MeasureConfig` or a `Distortion` of sweep.config."""
 
     @property
     def options_id(self) -> str:
-        """sha256 of what they are."""
+        """The sha256 of the values."""
         ...
 
     @property
