@@ -17,7 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from sweep.config.distorting import Distortion
-from sweep.config.measuring import MEASURE_FIELDS, MeasureConfig, values_of
+from sweep.config.measuring import MEASURE_FIELDS, MEASURE_SETTINGS, MeasureConfig, values_of
 from sweep.config.measuring import UNLESS as MEASURE_UNLESS
 from sweep.config.run import RUN_FIELDS, RunConfig
 from sweep.config.work import Kind, Options
@@ -292,8 +292,8 @@ def measure_config_of(row: Mapping[str, Any]) -> MeasureConfig:
     """The settings that a row holds as columns; a row that is older than one has it at what changes nothing."""
     values: dict[str, Any] = {name: row[f"measure_{name}"] for name in MEASURE_FIELDS}
     values |= {name: unless for name, unless in MEASURE_UNLESS.items() if values[name] is None}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-    return MeasureConfig(**values)
+    lists = {name: tuple(values[name]) for name, own in MEASURE_SETTINGS.items() if isinstance(own.neutral, tuple)}
+    return MeasureConfig(**(values | lists))
 
 
 def distortion_of(row: Mapping[str, Any]) -> Distortion:

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from sweep import PROJECT
@@ -57,6 +58,7 @@ def test_the_id_is_that_of_every_field_but_later_ones_at_what_changes_nothing() 
 def test_rows_from_before_a_setting_have_it_at_what_changes_nothing() -> None:
     row = measure_columns(MeasureConfig(seed=3)) | {"measure_precision": None}
     assert measure_config_of(row) == MeasureConfig(seed=3)
+    assert measure_config_of(row | {"measure_linf_radii": np.array([1e-3, 5e-4])}) == MeasureConfig(seed=3), "of pandas"
 
 
 @pytest.mark.parametrize(
