@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import itertools
 import os
 import signal
 import time
@@ -10,17 +11,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from launchers import early
+from launchers.deferred import Deferred
 from launchers.plan_launcher import Ended, Listener, PackExecutor
 from launchers.progress import Display, Tally
 from sweep.config.checks import ConfigError
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
+from sweep.results.claims import Claims
 from sweep.results.compaction import compact_all
-from sweep.results.events import Died, End, EndedEarly, Event, Failed, Started
+from sweep.results.events import Died, Elsewhere, End, EndedEarly, Event, Failed, Started
 from sweep.results.journal import History, JournalReader, record
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
-from sweep.worker.commit import commit_failure
+from sweep.worker.commit import CommittedRows, commit_failure
 from sweep.worker.crashes import end_of
 from sweep.worker.environment import search_path
 from sweep.worker.packing import describe_split, split_for_workers
@@ -43,26 +46,35 @@ class Launch:
         workers: int,
         executor: PackExecutor,
         listener: Listener | None = None,
+        elsewhere: Sequence[Task] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`sleep` waits between two looks at the executor, for the seconds that it is told."""
+        """`elsewhere`: tasks that other sweeps have in hand, and that this launch does where those do not.
+
+        `sleep` waits between two looks at the executor, for the seconds that it is told.
+        """
         self._settings, self._sweep_dir, self._project = settings, sweep_dir, project
         self._workers, self._executor, self._listener = workers, executor, listener
         self._sleep = sleep
         self._history = History(Path(settings.results_dir))
         self._early = early.EarlyEnds(settings.max_attempts)
         self._active: dict[str, _ActivePack] = {}
-        self.tally = Tally(tasks, workers)
-        self._display = Display(self.tally, executor.summary)
+        self._claims = Claims(sweep_dir.results, settings.claim_timeout_s, sweep_dir.sweep_id)
+        self._deferred = Deferred(sweep_dir, settings, self._claims)
+        self._deferred.add(elsewhere)
+        self._doomed: dict[str, tuple[_ActivePack, Ended]] = {}  # tasks to give up once nobody has them
+        self.tally = Tally([*tasks, *elsewhere], workers)
+        self._display = Display(self.tally, self._doing)
         self._compacted = 0  # runs that had ended at the last compaction
         self._name = f"{_now():%Y%m%dT%H%M%S}-{os.getpid()}"
+        self._numbers = itertools.count()  # of packs
 
     def submit(self, tasks: Sequence[Task]) -> None:
         """Packs `tasks` and hands them to the executor."""
         packs = split_for_workers(tasks, self._settings, self._workers)
         if text := describe_split(packs, self._settings):
             self._display.say(text)
-        self._submit([self.make_pack(f"{self._name}-{number}", pack) for number, pack in enumerate(packs)])
+        self._submit([self.make_pack(f"{self._name}-{next(self._numbers)}", pack) for pack in packs])
 
     def attach(self, packs: Sequence[Pack]) -> None:
         """Takes over packs that an earlier launch submitted."""
@@ -82,14 +94,9 @@ class Launch:
         """Waits until nothing is left, and shows how it goes. Raises KeyboardInterrupt on Ctrl-C and SIGTERM."""
         previous = signal.signal(signal.SIGTERM, _raise_interrupt)
         try:
-            while self._active:
-                started = time.monotonic()
-                self._collect()
-                pause_s = min(max(POLL_S, IDLE_PER_BUSY * (time.monotonic() - started)), LONGEST_PAUSE_S)
-                self._display.update()
-                self._stop_on_shared_error()
-                self._compact_now_and_then()
-                self._sleep(pause_s)
+            with self._claims:
+                self._claims.clear_up()
+                self._follow()
         except KeyboardInterrupt:
             self._executor.interrupt()
             self._display.say(self._executor.way_on())
@@ -98,6 +105,20 @@ class Launch:
             signal.signal(signal.SIGTERM, previous)
             self._display.end()
         return self.tally
+
+    def _follow(self) -> None:
+        while self._active or self._deferred:
+            started = time.monotonic()
+            self._collect()
+            pause_s = min(max(POLL_S, IDLE_PER_BUSY * (time.monotonic() - started)), LONGEST_PAUSE_S)
+            self._display.update()
+            self._stop_on_shared_error()
+            self._compact_now_and_then()
+            self._sleep(pause_s)
+
+    def _doing(self) -> str:
+        others = f"{len(self._deferred)} elsewhere" if self._deferred else ""
+        return ", ".join(filter(None, (self._executor.summary(), others)))
 
     def _compact_now_and_then(self) -> None:
         """Keeps the number of files small while a large sweep runs."""
@@ -114,12 +135,28 @@ class Launch:
             if end.pack.pack_id in self._active:  # else all of its runs had ended, and its worker a moment later
                 self._replace(self._active[end.pack.pack_id], end)
                 self._finish(self._active[end.pack.pack_id])
+        self._look_at_deferred()
+
+    def _look_at_deferred(self) -> None:
+        """Counts what others have done, and does what they have left."""
+        ended, free = self._deferred.look() if self._deferred else ([], [])
+        for end in ended:
+            self.tally.add(end)
+        doomed = [task for task in free if task.task_id in self._doomed]
+        for task in doomed:
+            self._give_up(task, *self._doomed.pop(task.task_id))
+        again = [task for task in free if task not in doomed]
+        if again:
+            self._display.say(f"{len(again)} runs that were left to others are free: submitted here")
+            self.submit(again)
 
     def _read(self, active: "_ActivePack") -> None:
         for event in active.journal.new_events():
             active.note(event)
             if isinstance(event, Started):
                 self._early.run_started(event.task_id)
+            if isinstance(event, Elsewhere):
+                self._deferred.add(task for task in active.pack.tasks if task.task_id == event.task_id)
             self.tally.add(event)
             if self._listener is not None:
                 self._listener(event)
@@ -151,17 +188,18 @@ class Launch:
             )
             self._submit_parts(active, (left[: len(left) // 2], left[len(left) // 2 :]))
             return
-        culprit = left[0]  # tasks run in order: it was at this one, or died before it
+        culprit = (at_work or left)[0]  # tasks run in order: it was at this one, or died before it
         self._history.deaths[culprit.task_id, end.cause] += 1
         deaths, limit = self._history.deaths[culprit.task_id, end.cause], limit_of(end.cause, self._settings)
         record(active.pack.journal, Died(culprit.task_id, end.cause, end.signal))
         count = f"{deaths} of at most {limit} times"
         reason = _reason(active, end)
         self._display.say(f"a worker ended at run {culprit.run_id[:12]}: {reason}, {count}; log: {end.log}")
+        others = tuple(task for task in left if task is not culprit)
         if deaths >= limit:
             self._give_up(culprit, active, end)
-            left = left[1:]
-        self._submit_parts(active, (left[:1], left[1:]) if end.cause == OUT_OF_MEMORY else (left,))
+            left = others
+        self._submit_parts(active, ((culprit,), others) if end.cause == OUT_OF_MEMORY and culprit in left else (left,))
 
     def _begin_again(self, active: "_ActivePack", end: Ended) -> None:
         """Submits again a pack whose worker ended before its first run; raises `ConfigError` where that is no use."""
@@ -186,12 +224,19 @@ class Launch:
         self._submit([self.make_pack(f"{active.pack.pack_id}r{i}", part) for i, part in enumerate(again) if part])
 
     def _give_up(self, task: Task, active: "_ActivePack", end: Ended) -> None:
+        """Fails a task, unless somebody has it or its row: then it is looked at again later."""
+        has_row = CommittedRows([task], self._settings).status_of(task) is not None
+        if has_row or self._claims.take(task.task_id) is not None:
+            self._doomed[task.task_id] = active, end
+            self._deferred.add([task])
+            return
         error = f"the worker ended {limit_of(end.cause, self._settings)} times at this run: {_reason(active, end)}"
         trace = f"{error}; end of {end.log} at run {task.run_id[:12]}:\n{end_of(end.log)}"
         commit_failure(task, active.pack, trace, _now(), active.worker)
         failed = Failed(task.task_id, error, end.cause)
         record(active.pack.journal, failed)
         self.tally.add(failed)
+        self._claims.release(task.task_id)
 
     def _stop_on_shared_error(self) -> None:
         """Stops a sweep whose first runs all failed with one error: the others would too."""
@@ -217,7 +262,7 @@ class _ActivePack:
             case Started():
                 self._starts[event.task_id] += 1
                 self.worker = event
-            case End():
+            case End() | Elsewhere():
                 self._left.pop(event.task_id, None)
 
     @property

@@ -62,11 +62,13 @@ class LocalLauncher(PlanLauncher):
         sweep_dir: SweepDir,
         project: Path,
         listener: Listener | None = None,
+        elsewhere: Sequence[Task] = (),
     ) -> Tally:
         if settings.device == "cuda":
             check_cuda()
         workers = self.workers(settings)
-        launch = Launch(tasks, settings, sweep_dir, project, workers, LocalExecutor(workers, settings), listener)
+        executor = LocalExecutor(workers, settings)
+        launch = Launch(tasks, settings, sweep_dir, project, workers, executor, listener, elsewhere)
         launch.submit(tasks)
         return launch.follow()
 

@@ -52,8 +52,11 @@ class PlanLauncher(Launcher):
         sweep_dir: SweepDir,
         project: Path,
         listener: Listener | None = None,
+        elsewhere: Sequence[Task] = (),
     ) -> Tally:
         """Has workers do `tasks`, and returns how each ended. Raises KeyboardInterrupt, and `ConfigError`.
+
+        Tasks `elsewhere` are in the hands of other sweeps: workers do those that these do not, if it waits for that.
 
         `settings` name the device and the engine. Workers import the packages that lie in the folder `project`.
 

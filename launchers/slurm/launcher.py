@@ -97,9 +97,10 @@ class SlurmLauncher(PlanLauncher):
         sweep_dir: SweepDir,
         project: Path,
         listener: Listener | None = None,
+        elsewhere: Sequence[Task] = (),
     ) -> Tally:
         executor = SlurmExecutor(sweep_dir, self._array_parameters(), self._limits(), self._poll_s)
-        launch = Launch(tasks, settings, sweep_dir, project, self.workers(settings), executor, listener)
+        launch = Launch(tasks, settings, sweep_dir, project, self.workers(settings), executor, listener, elsewhere)
         by_id = {task.task_id: task for task in tasks}
         attached = executor.attach(by_id, launch.make_pack)
         launch.attach(attached)
@@ -112,6 +113,8 @@ class SlurmLauncher(PlanLauncher):
         print(f"submitted. {executor.way_on()}")
         if executor.waiting:
             print(f"{executor.waiting} packs found no room in the queue: give the same command again later")
+        if elsewhere:
+            print(f"{len(elsewhere)} runs are left to other sweeps: the same command later does what those do not")
         return launch.tally
 
     def _array_parameters(self) -> dict[str, Any]:

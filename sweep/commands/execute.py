@@ -1,6 +1,5 @@
 """One sweep from its points to its rows: plan, launch, compact. Everything meets here."""
 
-import fcntl
 import os
 import platform
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from launchers.elsewhere import held_elsewhere, in_words
 from launchers.plan_launcher import Listener, PlanLauncher
 from launchers.progress import Tally
 from sweep import PROJECT, data
@@ -21,6 +21,8 @@ from sweep.config.studies import known_studies, study_table_of
 from sweep.plan.cost import processor_of
 from sweep.plan.packs import make_tasks
 from sweep.plan.plan import Plan, PlannedRun, make_plan, summarize
+from sweep.results import locks
+from sweep.results.claims import check_claims
 from sweep.results.compaction import compact_all
 from sweep.results.journal import History
 from sweep.results.paths import ResultsDir, SweepDir
@@ -87,21 +89,28 @@ def show_and_launch(
     `prepare` is told what is left before any worker starts.
     """
     results_dir = Path(settings.results_dir)
+    sweep_dir = ResultsDir(results_dir).sweep(plan.sweep_id)
     print(f"sweep {plan.sweep_id} on {processor_of(settings.device, settings.engine)}, results in {results_dir}")
-    print(summarize(plan, launcher.workers(settings), settings.rerun), flush=True)
+    plan, others = shared(plan, settings, sweep_dir)
+    print("\n".join(filter(None, (summarize(plan, launcher.workers(settings), settings.rerun), others))), flush=True)
     if settings.dry_run:
         return
-    sweep_dir = ResultsDir(results_dir).sweep(plan.sweep_id)
     sweep_dir.path.mkdir(parents=True, exist_ok=True)
-    plan.write(sweep_dir.plan)
-    if plan.to_do(settings.rerun):
+    plan.write(sweep_dir.plan, settings.rerun)
+    if wanted := plan.wanted(settings.rerun):
         with stopped_and_compacted(results_dir), only_launcher(sweep_dir):
             project = project_of_workers(settings, sweep_dir)
-            prepare(plan.to_do(settings.rerun), settings)
+            prepare(wanted, settings)
             tally = launch(plan, settings, launcher, sweep_dir, project)
         exit_on_errors(tally.errors, STORES[plan.kind](results_dir))
     else:
         print("nothing to do: every run has its row")
+
+
+def shared(plan: Plan, settings: Settings, sweep_dir: SweepDir) -> tuple[Plan, str]:
+    """Returns `plan` without what other sweeps have in hand, of which it tells in words."""
+    held = held_elsewhere(sweep_dir, [planned.task_id for planned in plan.wanted(settings.rerun)])
+    return plan.leaving({task_id: holder.sweep_id for task_id, holder in held.items()}), in_words(held)
 
 
 def check_kernels(plan: Plan, settings: Settings) -> None:
@@ -120,14 +129,12 @@ def check_kernels(plan: Plan, settings: Settings) -> None:
 def only_launcher(sweep_dir: SweepDir) -> Iterator[None]:
     """Raises `ConfigError` while another launcher works at this sweep. The lock ends with the process that holds it."""
     with sweep_dir.lock.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not locks.lock(lock):
             lock.seek(0)
             raise ConfigError(
                 f"sweep {sweep_dir.sweep_id} is being trained by {lock.read() or 'another launcher'}; "
                 f"`python -m sweep.status` shows how it goes"
-            ) from None
+            )
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {platform.node()}")
         lock.flush()
@@ -159,11 +166,14 @@ def launch(
     listener: Listener | None = None,
 ) -> Tally:
     """Does what `plan` has left to do; for `project` and `listener` see `PlanLauncher.launch_tasks`."""
-    to_do, results_dir = plan.to_do(settings.rerun), Path(settings.results_dir)
-    for source in {planned.source for planned in to_do if not decodes_batches(planned.run)}:
+    results_dir = Path(settings.results_dir)
+    check_claims(ResultsDir(results_dir))
+    for source in {planned.source for planned in plan.wanted(settings.rerun) if not decodes_batches(planned.run)}:
         data.prepare(source, ResultsDir(results_dir).cache)
-    tasks = make_tasks(to_do, History(results_dir).attempts)
-    return launcher.launch_tasks(tasks, settings, sweep_dir, project, listener)
+    attempts = History(results_dir).attempts
+    tasks = make_tasks(plan.to_do(settings.rerun), attempts)
+    elsewhere = make_tasks([planned for planned in plan.wanted(settings.rerun) if planned.elsewhere], attempts)
+    return launcher.launch_tasks(tasks, settings, sweep_dir, project, listener, elsewhere)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
 from sweep.results.accepted import accepted_code
-from sweep.results.events import Died, End, EndedEarly, Event, Started, Stopped
+from sweep.results.events import Died, Elsewhere, End, EndedEarly, Event, Started, Stopped
 from sweep.results.journal import events_of
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.plans import read_plan
@@ -105,7 +105,7 @@ def find_sweeps(results_dir: Path, sweep: str) -> list[Sweep]:
 
 def running(events: Iterable[Event]) -> set[str]:
     """Tasks that were started and have not ended, as far as journals tell."""
-    last = {event.task_id: event for event in events if isinstance(event, Started | Stopped | Died | End)}
+    last = {event.task_id: event for event in events if isinstance(event, Started | Stopped | Elsewhere | Died | End)}
     return {task_id for task_id, event in last.items() if isinstance(event, Started)}
 
 

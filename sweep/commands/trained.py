@@ -138,7 +138,7 @@ def stored_of_runs(results_dir: Path, columns: Iterable[str], kind: Kind) -> lis
 def with_kept_weights(plan: Plan, settings: Settings) -> Plan:
     """Returns `plan` without the runs that kept no weights, which are named; raises `ConfigError` if all."""
     results = ResultsDir(Path(settings.results_dir))
-    to_do = {planned.run_id for planned in plan.to_do(settings.rerun)}
+    to_do = {planned.run_id for planned in plan.wanted(settings.rerun)}
     missing = [run_id for run_id in sorted(to_do) if not results.weights(run_id).exists()]
     if not missing:
         return plan

@@ -59,6 +59,7 @@ class Settings:
     max_node_losses: int = _shared(10, "likewise what lost its node")
     snapshot: bool = _shared(False, "workers import a copy of the code as planned, kept under the sweep's folder")
     wait: bool = _shared(True, "false: submit to SLURM and leave; the same command again follows")
+    claim_timeout_s: float = _shared(120, "a worker that gives no sign of life for so long loses its runs to others")
     stop_after_same_error: int = _shared(5, "stop when this many all failed, first of all, with one error")
     study: str = ""
 
@@ -70,7 +71,7 @@ TRAINING_KEYS = tuple(f.name for f in SETTING_FIELDS if f.metadata["of_training"
 
 def make_settings(values: Mapping[str, object], study: str) -> Settings:
     """The settings of `values`, which name every key of `SETTING_KEYS`; raises `ConfigError`."""
-    positive = ("pack_minutes", "checkpoint_seconds")
+    positive = ("pack_minutes", "checkpoint_seconds", "claim_timeout_s")
     limits = (name for name in SETTING_KEYS if name.startswith("max_"))
     counts = ("threads", "processes_per_run", "stop_after_same_error", *limits)
     checked: dict[str, Any] = {

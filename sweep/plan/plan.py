@@ -1,5 +1,6 @@
 """The plan: every run of a sweep, whether it is new, done, failed or stale, and what it will cost."""
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +26,11 @@ from sweep.results.schema import TABLE_OF
 
 State = Literal["new", "done", "failed", "stale"]
 STATES: tuple[State, ...] = ("new", "done", "failed", "stale")
+ELSEWHERE = "elsewhere"  # in place of a state: another sweep has it in hand
+TO_DO: Mapping[str, frozenset[str]] = {  # by `rerun`
+    "missing": frozenset({"new", "failed"}),
+    "stale": frozenset({"new", "failed", "stale"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class PlannedRun:
     cost_from: str  # rows or operations
     code: Code  # of its row where that is done, otherwise the one that it is to be done with
     work: Work = TRAINING
+    elsewhere: str = ""  # id of the sweep that has it in hand
 
     @property
     def task_id(self) -> str:
@@ -59,23 +66,36 @@ class Plan:
         return hashlib.sha256(ids.encode()).hexdigest()[:12]
 
     def to_do(self, rerun: str) -> list[PlannedRun]:
-        """Returns what has to be done: new and failed runs, with `rerun="stale"` stale ones too."""
-        wanted = {"new", "failed"} | ({"stale"} if rerun == "stale" else set())
-        return [planned for planned in self.runs if planned.state in wanted]
+        """Returns what has to be done and no other sweep has in hand.
 
-    def write(self, path: Path) -> None:
-        """One row per task: ids, state, cost, code and the whole science config of its run."""
+        That are new and failed runs, with `rerun="stale"` stale ones too.
+        """
+        return [planned for planned in self.wanted(rerun) if not planned.elsewhere]
+
+    def wanted(self, rerun: str) -> list[PlannedRun]:
+        """Returns what has to be done, by this sweep or by another that has it in hand."""
+        return [planned for planned in self.runs if planned.state in TO_DO[rerun]]
+
+    def leaving(self, sweeps: Mapping[str, str]) -> "Plan":
+        """Returns the plan where tasks, by their ids, are left to the sweeps with these ids."""
+        if not sweeps:
+            return self
+        runs = (dataclasses.replace(planned, elsewhere=sweeps.get(planned.task_id, "")) for planned in self.runs)
+        return dataclasses.replace(self, runs=tuple(runs))
+
+    def write(self, path: Path, rerun: str = "missing") -> None:
+        """Writes one row per task: ids, state, cost, code and the whole science config of its run."""
         columns: dict[str, list[Any]] = {
             "task_id": [p.task_id for p in self.runs],
             "run_id": [p.run_id for p in self.runs],
-            "state": [p.state for p in self.runs],
+            "state": [_shown_state(p) for p in self.runs],
             "expected_s": [p.expected_s for p in self.runs],
             "cost_from": [p.cost_from for p in self.runs],
             "code": [p.code.fingerprint for p in self.runs],
         }
         columns |= {name: [getattr(p.run, name) for p in self.runs] for name in RUN_FIELDS}
         beside = path.with_name(f".{path.name}")
-        pq.write_table(pa.table(columns, metadata={"study": self.study, "kind": self.kind}), beside)
+        pq.write_table(pa.table(columns, metadata={"study": self.study, "kind": self.kind, "rerun": rerun}), beside)
         beside.replace(path)
 
 
@@ -224,14 +244,15 @@ def summarize(plan: Plan, workers: int, rerun: str) -> str:
     from sweep.terminal import duration, render
 
     bits_of = sorted({p.run.bits for p in plan.runs})
-    table = Table("bits", "runs", *STATES, "per run", "to do")
+    columns = (*STATES, ELSEWHERE) if any(p.elsewhere for p in plan.runs) else STATES
+    table = Table("bits", "runs", *columns, "per run", "to do")
     for column in table.columns:
         column.justify = "right"
     to_do = plan.to_do(rerun)
     for bits in bits_of:
-        table.add_row(*_summary_row(str(bits), [p for p in plan.runs if p.run.bits == bits], to_do))
+        table.add_row(*_summary_row(str(bits), [p for p in plan.runs if p.run.bits == bits], columns, to_do))
     table.add_section()
-    table.add_row(*_summary_row("all", list(plan.runs), to_do))
+    table.add_row(*_summary_row("all", list(plan.runs), columns, to_do))
     total_s = sum(p.expected_s for p in to_do)
     origins = Counter(p.cost_from for p in plan.runs)
     source = " and ".join(f"{name} for {count} runs" for name, count in sorted(origins.items(), reverse=True))
@@ -247,11 +268,15 @@ def summarize(plan: Plan, workers: int, rerun: str) -> str:
     return "\n".join(lines)
 
 
-def _summary_row(label: str, runs: list[PlannedRun], to_do: list[PlannedRun]) -> list[str]:
+def _shown_state(planned: PlannedRun) -> str:
+    return ELSEWHERE if planned.elsewhere else planned.state
+
+
+def _summary_row(label: str, runs: list[PlannedRun], columns: Sequence[str], to_do: list[PlannedRun]) -> list[str]:
     from sweep.terminal import duration
 
-    states = Counter(p.state for p in runs)
+    states = Counter(map(_shown_state, runs))
     ids = {p.task_id for p in runs}
     mean_s = sum(p.expected_s for p in runs) / len(runs)
     left_s = sum(p.expected_s for p in to_do if p.task_id in ids)
-    return [label, str(len(runs)), *(str(states[s]) for s in STATES), duration(mean_s), duration(left_s)]
+    return [label, str(len(runs)), *(str(states[s]) for s in columns), duration(mean_s), duration(left_s)]

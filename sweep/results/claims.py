@@ -68,9 +68,11 @@ def claim_on(folder: Path, task_id: str) -> Claim | None:
 
 def check_claims(results: ResultsDir) -> None:
     """Raises `ConfigError` where no claims can be made in `results`."""
+    claims = Claims(results, TIMEOUT_S, sweep_id="")
     try:
-        with Claims(results, TIMEOUT_S, sweep_id="") as claims:
-            claims.take(f"check-{claims.own.token}")
+        claims.announce()
+        claims.try_link()
+        claims.close()
     except OSError as error:
         raise ConfigError(
             f"results_dir={results.path}: no claim on a run can be made in {results.claims} ({error}); this needs a "
@@ -94,7 +96,7 @@ class Claims:
         self, results: ResultsDir, timeout_s: float, sweep_id: str, pack_id: str = "", job_id: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        """`clock` is in seconds, from any start. Raises OSError where claims cannot be written."""
+        """`clock` is in seconds, from any start."""
         self.own = this_process(sweep_id, pack_id, job_id, timeout_s)
         self._folder, self._clock = results.claims, clock
         self._watch = Watch(clock)
@@ -103,6 +105,9 @@ class Claims:
         self._leaving: dict[Path, float] = {}  # links of what was given back: when they go, in this order
         self._beats, self._beaten = 0, clock()
         self._over, self._heart = threading.Event(), threading.Thread(target=self._keep_beating, daemon=True)
+
+    def announce(self) -> None:
+        """Makes the file of this process. Raises OSError where claims cannot be written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         write_claimant(self._file, self.own)
 
@@ -110,7 +115,14 @@ class Claims:
     def _file(self) -> Path:
         return self._folder / f"{_WORKER}{self.own.token}"
 
+    def try_link(self) -> None:
+        """Raises OSError where there are no hard links."""
+        link = self._folder / f"{self._file.name}-link"
+        os.link(self._file, link)
+        link.unlink()
+
     def __enter__(self) -> Self:
+        self.announce()
         self._heart.start()
         return self
 
@@ -151,6 +163,11 @@ class Claims:
         claim = claim_on(self._folder, task_id)
         return claim is not None and claim.holder.token == self.own.token
 
+    def holder_of(self, task_id: str) -> Claimant:
+        """Returns who has a task now, as far as this host sees it."""
+        claim = claim_on(self._folder, task_id)
+        return _UNKNOWN if claim is None else claim.holder
+
     def has_lost(self, task_id: str) -> bool:
         """Tells if somebody took over the claim on a task, as far as this process has noticed: it may stop."""
         return task_id in self._lost
@@ -158,59 +175,62 @@ class Claims:
     def take(self, task_id: str) -> Claimant | None:
         """Claims a task that nobody has, or a dead process. Returns None where that was done, otherwise who has it.
 
-        That is this process itself for a while after it gave the task back.
+        That is this process itself for a while after it gave the task back. What it lost it never gets back.
         """
         if task_id in self._held:
             return None
+        if task_id in self._lost:
+            return self.holder_of(task_id)
         if self._seal_of(task_id) in self._leaving:
             return self.own
-        holder = _UNKNOWN  # a file system that lags may not show what is there
         for _ in range(TAKE_ATTEMPTS):
-            if self._link(self._folder / task_id):
-                self._hold(task_id, self._folder / task_id)
-                return None
-            claim = claim_on(self._folder, task_id)
-            if claim is None:
-                continue
-            if not self._watch.is_dead(claim.holder):
-                return claim.holder
-            if self._take_over(claim):
-                self._hold(task_id, claim.successor)
-                return None
-            holder = claim.holder
+            holder = self._take_once(task_id)
+            if holder is not _UNKNOWN:
+                break
         return holder
+
+    def _take_once(self, task_id: str) -> Claimant | None:
+        """As `take`; unknown where a file system that lags does not show what it holds, or somebody was faster."""
+        if self._link(self._folder / task_id):
+            self._held[task_id] = self._folder / task_id
+            return None
+        claim = claim_on(self._folder, task_id)
+        if claim is None:
+            return _UNKNOWN
+        if claim.holder.token == self.own.token:  # the link was made, and the answer was lost
+            self._held[task_id] = claim.file
+            return None
+        if not self._watch.is_dead(claim.holder):
+            return claim.holder
+        return None if self._take_over(claim) else _UNKNOWN
 
     def clear(self, task_id: str) -> Claimant | None:
         """Frees a task of a dead claimant. Returns None where nobody has it now, otherwise who does."""
-        if self._seal_of(task_id) in self._leaving:
-            return self.own
         claim = claim_on(self._folder, task_id)
         if claim is None:
             return None
-        if not (self._watch.is_dead(claim.holder) and self._take_over(claim)):
+        has_given_back = self._seal_of(task_id) in self._leaving
+        if has_given_back or not (self._watch.is_dead(claim.holder) and self._take_over(claim)):
             return claim.holder
-        self._hold(task_id, claim.successor)
         self.release(task_id)
         return None
 
-    def _hold(self, task_id: str, link: Path) -> None:
-        self._held[task_id] = link
-        self._lost.discard(task_id)
-
     def _take_over(self, claim: Claim) -> bool:
         """Only one process makes the link. Where the task was given back since the claim was read, it is void."""
-        if not self._link(claim.successor):
+        if not self._link(claim.successor) and not self._is_own(claim.successor):
             return False
-        if self._still_holds(claim.task_id):
-            return True
-        claim.successor.unlink(missing_ok=True)
-        return False
+        if not self._still_holds(claim.task_id):
+            claim.successor.unlink(missing_ok=True)
+            return False
+        self._held[claim.task_id] = claim.successor
+        return True
 
     def _link(self, link: Path) -> bool:
+        """Makes `link`, unless it is there; a network file system may have made it, too, and not have said so."""
         try:
             os.link(self._file, link)
         except FileExistsError:
-            return self._is_own(link)  # made by this process, where the answer was lost and the question repeated
+            return False
         except FileNotFoundError:  # this process was silent for so long that its file was cleared up
             return False
         return True
@@ -221,7 +241,8 @@ class Claims:
 
     def seal(self, task_id: str) -> bool:
         """Tells before a row is committed if the task is still this process's, which from now on nobody can change."""
-        if self._link(self._seal_of(task_id)) and self._is_own(self._held[task_id]):
+        seal = self._seal_of(task_id)
+        if (self._link(seal) or self._is_own(seal)) and self._is_own(self._held[task_id]):
             return True
         self._lost.add(task_id)
         return False
@@ -260,7 +281,6 @@ class Claims:
         claim = claim_on(self._folder, task_id)
         with suppress(FileNotFoundError):
             if claim is not None and claim.file.stat().st_mtime < before and self._take_over(claim):
-                self._hold(task_id, claim.successor)
                 self.release(task_id)
 
 

@@ -79,6 +79,16 @@ class Requeued(Event):
 
 
 @dataclass(frozen=True)
+class Elsewhere(Event):
+    """A worker passed the task over, or dropped what it came to: `holder` has its claim, a worker of `sweep_id`."""
+
+    label = "elsewhere"
+
+    holder: str = ""  # in words
+    sweep_id: str = ""
+
+
+@dataclass(frozen=True)
 class Died(Event):
     """A worker ended at the task, for `cause`, in a crash by `signal`. The launcher writes it."""
 
@@ -144,5 +154,7 @@ class Pruned(End):
     label = "pruned"
 
 
-EVENTS = (Started, Evaluated, Stopped, Requeued, Died, EndedEarly, Finished, Diverged, Failed, Pruned)
+EVENTS = (
+    Started, Evaluated, Stopped, Requeued, Elsewhere, Died, EndedEarly, Finished, Diverged, Failed, Pruned
+)  # fmt: skip
 END_OF = {Finished.label: Finished, Diverged.label: Diverged}  # by the status of the row that was written

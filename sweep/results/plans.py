@@ -20,3 +20,8 @@ def read_plan(path: Path) -> pa.Table:
 def study_of(path: Path) -> str:
     """Returns the name of the study of the plan at `path`."""
     return str(pq.read_schema(path).metadata[b"study"], "utf-8")
+
+
+def rerun_of(path: Path) -> str:
+    """Returns what the plan at `path` does again: missing or stale."""
+    return str((pq.read_schema(path).metadata or {}).get(b"rerun", b"missing"), "utf-8")

@@ -136,11 +136,11 @@ class _Search:
     def _write_plan(self, recorded: Recorded, rows: Rows) -> None:
         """For tables, which count what is planned and not done."""
         self._problem.folder.path.mkdir(parents=True, exist_ok=True)
-        self._asked_plan(recorded, rows).write(self._problem.folder.plan)
+        self._asked_plan(recorded, rows).write(self._problem.folder.plan, self._problem.settings.rerun)
 
     def _to_train(self, recorded: Recorded, rows: Rows) -> Plan:
         plan = self._asked_plan(recorded, rows)
-        left = [p for p in plan.to_do(self._problem.settings.rerun) if p.run_id not in self._trained]
+        left = [p for p in plan.wanted(self._problem.settings.rerun) if p.run_id not in self._trained]
         return dataclasses.replace(plan, runs=tuple(left))
 
     def _ask(self, recorded: Recorded, rows: Rows, count: int) -> None:
@@ -179,6 +179,9 @@ class _Search:
         if problem.options.prunes:
             study = self._study(recorded, rows, frozenset(epochs))
             listener = Pruning(study, recorded.trials, epochs, problem.options.objectives[0], self._log, problem.folder)
+        plan, others = execute.shared(plan, problem.settings, problem.folder)
+        if others:
+            print(others, flush=True)
         tally = execute.launch(plan, problem.settings, self._launcher, problem.folder, project, listener)
         self.errors |= tally.errors
         self._stop_on_shared_error()

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance, rows
+from sweep.results.accepted import accepted_code
 from sweep.results.events import Started
 from sweep.worker.environment import JOB_ID
 from sweep.worker.kinds import KINDS_OF_WORK
@@ -24,18 +26,29 @@ def job_id() -> str:
 class CommittedRows:
     """The rows that other workers have left of `tasks`, of one kind of work: also one that was killed just after."""
 
-    def __init__(self, tasks: Sequence[Task], results_dir: Path) -> None:
-        self._store = rows.STORES[tasks[0].work.kind](results_dir)
+    def __init__(self, tasks: Sequence[Task], settings: Settings) -> None:
+        self._results_dir, self._kind = Path(settings.results_dir), tasks[0].work.kind
+        self._takes_other_code = settings.rerun == "missing"
+        self._store = rows.STORES[self._kind](self._results_dir)
         self._ids = [task.task_id for task in tasks]
         self._merged: dict[str, tuple[str, str]] = {}  # status and code, by task id
         self._generation: Path | None = None  # of which that is
 
     def status_of(self, task: Task) -> str | None:
-        """Returns finished or diverged, where `task` has such a row of its own code; otherwise None."""
+        """Returns finished or diverged, where `task` has such a row that a plan would count as done; otherwise None.
+
+        That is one of its own code, or of what is accepted as equal to it; of any code where stale rows are kept.
+        """
         in_shard = self._in_shard(task)
         self._read_merged()  # afterwards: a shard goes only when what it was merged into is there
         found = (in_shard, self._merged.get(task.task_id))
-        return next((each[0] for each in found if each and each[0] in rows.FINAL and each[1] == task.code), None)
+        final = [each for each in found if each and each[0] in rows.FINAL]
+        return next((status for status, code in final if self._counts(code, task)), None)
+
+    def _counts(self, code: str, task: Task) -> bool:
+        if code == task.code or (self._takes_other_code and not task.has_row):
+            return True
+        return (code, task.code) in accepted_code(self._results_dir, self._kind)
 
     def _in_shard(self, task: Task) -> tuple[str, str] | None:
         shard = self._store.shard(task.task_id)

@@ -343,6 +343,7 @@ SETTINGS = {
     "checkpoint_seconds": 60, "initial_weights_file": "", "teacher_file": "", "keep_weights": False,
     "dry_run": False, "rerun": "missing", "max_attempts": 3, "snapshot": False, "wait": True,
     "max_out_of_memory": 2, "max_timeouts": 100, "max_preemptions": 100, "max_node_losses": 10,
+    "claim_timeout_s": 120,
     "stop_after_same_error": 5,
 }  # fmt: skip
 

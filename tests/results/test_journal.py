@@ -10,6 +10,7 @@ from sweep.results.events import (
     EVENTS,
     Died,
     Diverged,
+    Elsewhere,
     EndedEarly,
     Evaluated,
     Event,
@@ -40,6 +41,10 @@ LINES: list[tuple[str, Event]] = [
     ),
     (f'{{"event": "stopped", {WHEN}}}', Stopped("r1", **STAMP)),
     (f'{{"event": "requeued", {WHEN}, "cause": "preempted"}}', Requeued("r1", "preempted", **STAMP)),
+    (
+        f'{{"event": "elsewhere", {WHEN}, "holder": "sweep s, job 7 on h", "sweep_id": "s"}}',
+        Elsewhere("r1", "sweep s, job 7 on h", "s", **STAMP),
+    ),
     (f'{{"event": "died", {WHEN}, "cause": "killed", "signal": ""}}', Died("r1", "killed", **STAMP)),
     (
         f'{{"event": "ended early", {WHEN}, "cause": "killed", "detail": "FAILED", "job": "7_0", "log": "/l"}}',

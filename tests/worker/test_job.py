@@ -3,7 +3,6 @@
 import datetime
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from sweep.config.settings import Settings
 from sweep.plan.packs import Pack, Task
 from sweep.results.compaction import compact
 from sweep.results.events import Event, Finished
-from sweep.results.journal import JournalReader
 from sweep.results.paths import SweepDir
 from sweep.results.rows import rows_store
 from sweep.worker import job
@@ -21,8 +19,9 @@ from sweep.worker.commit import CommittedRows, commit_failure
 from sweep.worker.job import work_on
 from sweep.worker.train import Training
 from tests.conftest import DIGITS, tiny_run
+from tests.worker.packs import ENGINES, events, pack_of, signals_as_before, statuses
 
-ENGINES = ("plain", "array")
+__all__ = ["signals_as_before"]
 
 
 @pytest.mark.parametrize(("changes", "engine"), [({}, "array"), ({"act_bits": 8}, "plain")])
@@ -38,37 +37,6 @@ def test_a_task_that_cannot_join_an_array_is_trained_by_the_plain_engine(
     assert (outcome.result.columns["engine"], outcome.result.status) == (engine, "finished")
     commit_failure(task, pack, "trace", datetime.datetime.now(datetime.UTC))
     assert rows_store(tmp_path).read()["engine"].to_pylist() == [engine]
-
-
-@pytest.fixture(autouse=True)
-def signals_as_before() -> Iterator[None]:
-    """A worker takes these for its process, which here is that of the tests."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR2)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def pack_of(seeds: int, tmp_path: Path, engine: str = "plain", pack_id: str = "pack") -> Pack:
-    """Runs of one architecture that differ in their seeds."""
-    runs = [tiny_run(epochs=1, seed=seed) for seed in range(seeds)]
-    tasks = tuple(
-        Task(run, run.run_id, DIGITS, attempt=1, has_row=False, expected_s=1.0, entries=frozenset(), code="")
-        for run in runs
-    )
-    settings = Settings(engine=engine, device="cpu", results_dir=str(tmp_path))  # type: ignore[arg-type]
-    return Pack(pack_id, tasks, str(tmp_path), settings, launcher_pid=0)
-
-
-def events(pack: Pack) -> list[tuple[str, int]]:
-    """Of its journal: the event and the seed of its run."""
-    seeds = {task.task_id: task.run.seed for task in pack.tasks}
-    found = JournalReader(pack.journal).new_events()
-    return [(event.label, seeds[event.task_id]) for event in found]
-
-
-def statuses(tmp_path: Path) -> list[str]:
-    return list(rows_store(tmp_path).read()["status"].to_pylist())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -120,7 +88,7 @@ def test_rows_that_are_merged_while_a_worker_looks(tmp_path: Path) -> None:
     """Seen as shards, merged, and beside later ones; not those of other code, nor failed ones."""
     pack = pack_of(4, tmp_path)
     tasks, store = pack.tasks, rows_store(tmp_path)
-    rows = CommittedRows(tasks, tmp_path)
+    rows = CommittedRows(tasks, Settings(results_dir=str(tmp_path), rerun="stale"))
     assert [rows.status_of(task) for task in tasks] == [None] * 4
     store.write(tasks[0].task_id, [{"run_id": tasks[0].run_id, "status": "finished", "code": ""}])
     store.write(tasks[1].task_id, [{"run_id": tasks[1].run_id, "status": "diverged", "code": ""}])
