@@ -1,8 +1,10 @@
 """What a part from outside must be: checked when it is found, before any time is spent with it."""
 
 import ast
+import inspect
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,26 @@ def _takes(of: ast.arguments, count: int) -> bool:
     positional = len(of.posonlyargs) + len(of.args)
     enough = positional >= count or of.vararg is not None
     return enough and positional - len(of.defaults) <= count and None not in of.kw_defaults
+
+
+def check_methods(part: Any) -> None:
+    """Raises `ConfigError` where a method of `part` cannot be called as the one of ours that it overrides."""
+    package = __name__.partition(".")[0]
+    ours = next(each for each in type(part).__mro__ if each.__module__.partition(".")[0] == package)
+    declared = {field.name for field in fields(ours)}
+    for name, method in inspect.getmembers(ours, inspect.isfunction):
+        if name not in declared and not name.startswith("__"):
+            _check_method(part, name, list(inspect.signature(method).parameters)[1:])
+
+
+def _check_method(part: Any, name: str, arguments: Sequence[str]) -> None:
+    own = getattr(part, name)
+    try:
+        inspect.signature(own).bind(*arguments)
+    except TypeError as error:
+        code = getattr(own, "__code__", None)
+        where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+        raise ConfigError(f"{name} is called as {name}({', '.join(arguments)}): {error}{where}") from None
 
 
 def _bound(tree: ast.Module) -> set[str]:

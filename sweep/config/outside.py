@@ -155,7 +155,7 @@ def in_a_line(error: Exception) -> str:
     """Says what `error` is, and in which file and line: of code of the user's, where it came through that."""
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}:{error.lineno})"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<frozen")]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith("<")]  # frozen, or made
     theirs = [frame for frame in frames if not frame.filename.startswith(str(_OURS))]
     last = f"{type(error).__name__}: {error}".strip().splitlines()[-1]
     return "".join([last, *(f" ({frame.filename}:{frame.lineno})" for frame in (theirs or frames)[-1:])])

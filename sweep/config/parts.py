@@ -187,11 +187,11 @@ def _by_name(part_class: type[AnyPart], parts: Iterable[AnyPart]) -> dict[str, A
     return found
 
 
-def part_of(part_class: type[AnyPart], name: str) -> AnyPart:
-    """The part of that name; raises `ConfigError` where there is none."""
+def part_of(part_class: type[AnyPart], name: str, besides: tuple[str, ...] = ()) -> AnyPart:
+    """The part of that name; raises `ConfigError` where there is none. `besides` is what else its key may be."""
     parts = parts_of(part_class)
     if name not in parts:
-        check_choice(part_class.key, name, tuple(parts), _hint(name))
+        check_choice(part_class.key, name, (*besides, *parts), _hint(name))
     return parts[name]
 
 
@@ -260,6 +260,7 @@ def _check(part: Part) -> None:
             raise ConfigError(f"it reads {own!r}: hyperparameters are needed, each a Hyperparameter(name, type, ...)")
         faults.check_hyperparameter(own, REQUIRED)
     faults.check_code(part.code, part.module, part.signatures())
+    faults.check_methods(part)
 
 
 def _what_it_is(part: Part) -> str:

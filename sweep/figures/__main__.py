@@ -11,15 +11,22 @@ import pandas as pd
 
 from sweep.commands.arguments import Command, Key, Section, text
 from sweep.commands.keys import NARROWING, RESULTS_DIR, SELECTION, narrowing, selection_of
-from sweep.config.checks import ConfigError
-from sweep.config.parts import parts_of
+from sweep.config.checks import ConfigError, allowed
+from sweep.config.parts import part_of, parts_of
 from sweep.figures.figure import Figure
 from sweep.results.rows import STORES
 from sweep.tables.made_of_rows import listed
 from sweep.tables.sources import runs_of_tables
 
 ALL = "all"
-FIGURE = Key("figure", "which; also a module that declares one", text, ALL, choices=(ALL, *parts_of(Figure)))
+
+
+def known_figure(name: str, value: str) -> Figure | None:
+    """None stands for all."""
+    return None if value == ALL else part_of(Figure, value, besides=(ALL,))
+
+
+FIGURE = Key("figure", f"which: {allowed((ALL, *parts_of(Figure)))}, or a module that declares one", known_figure, ALL)
 OUTPUT = Key("output", "a folder to write to; left out: figures in the results directory", text)
 SUMMARY = f"{__doc__}\nFigures:\n{listed(parts_of(Figure).values())}"
 COMMAND = Command(
@@ -29,13 +36,12 @@ COMMAND = Command(
 
 def main() -> None:
     arguments = COMMAND.parse(sys.argv[1:])
-    name, results_dir, selection = arguments[FIGURE], arguments[RESULTS_DIR], selection_of(arguments)
+    figure, results_dir, selection = arguments[FIGURE], arguments[RESULTS_DIR], selection_of(arguments)
     folder = Path(arguments[OUTPUT] or results_dir / "figures")
-    figures = drawable(results_dir) if name == ALL else [parts_of(Figure)[name]]
     runs = selection.among(runs_of_tables(results_dir, selection.sweep))
-    for figure in figures:
-        found = figure.found(results_dir, runs, narrowing(arguments, figure.kind))
-        for path in _drawn(figure, runs, found, folder, name == ALL):
+    for each in [figure] if figure else drawable(results_dir):
+        found = each.found(results_dir, runs, narrowing(arguments, each.kind))
+        for path in _drawn(each, runs, found, folder, is_optional=figure is None):
             print(path)
 
 

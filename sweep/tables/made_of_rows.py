@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from sweep.config.checks import check_choice
 from sweep.config.parts import Part
 
 if TYPE_CHECKING:  # work reads measures, among which parts from outside are looked for
@@ -26,6 +27,9 @@ class MadeOfRows(Part, ABC):
 
     kind: "Kind" = "train"
     paper: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("kind", self.kind, tuple(DONE))
 
     @property
     def heading(self) -> str:

@@ -5,28 +5,8 @@ from pathlib import Path
 from sweep.results.rows import rows_store
 from tests.conftest import tiny_run
 from tests.outside.commands import run
-from tests.outside.packages import package
+from tests.outside.packages import FIGURE, package
 from tests.rows_of import row_of
-
-FIGURE = """
-from dataclasses import dataclass
-
-from sweep.figures.drawing import new_figure, save
-from sweep.figures.figure import Figure
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossByBits(Figure):
-    def draw(self, runs, found, folder):
-        finished = runs[runs["status"] == "finished"].groupby("bits")["test_loss"].mean()
-        figure = new_figure(4, 3)
-        figure.subplots().plot(finished.index, finished, "o")
-        figure.text(0.5, 0.5, ", ".join(f"{bits} bits: {loss:.3f}" for bits, loss in finished.items()))
-        return save(figure, folder, "loss-by-bits")
-
-
-PART = LossByBits(name="loss", meaning="Test loss against bits.", kind="train")
-"""
 
 
 def test_a_figure_of_another_package_is_drawn(tmp_path: Path) -> None:

@@ -69,6 +69,69 @@ def make_optimizer(groups, run, common):
     return torch.optim.SGD(groups, **common | {"weight_decay": run.gain})
 """
 
+TABLE = """
+import pandas as pd
+
+from sweep.tables.table import Table
+
+
+class LossByBits(Table):
+    def lines(self, runs, found):
+        finished = runs[runs["status"] == "finished"]
+        return finished.groupby("bits")["test_loss"].agg(["mean", "size"]).reset_index()
+
+    def cells(self, lines):
+        return pd.DataFrame({"bits": lines["bits"].map(str), "test loss": lines["mean"].map("{:.3f}".format)})
+
+    def notes(self, lines):
+        return [f"means over {lines['size'].sum()} runs"]
+
+
+PART = LossByBits(name="loss", meaning="Test loss by bit width.")
+"""
+
+FIGURE = """
+from dataclasses import dataclass
+
+from sweep.figures.drawing import new_figure, save
+from sweep.figures.figure import Figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossByBits(Figure):
+    def draw(self, runs, found, folder):
+        finished = runs[runs["status"] == "finished"].groupby("bits")["test_loss"].mean()
+        figure = new_figure(4, 3)
+        figure.subplots().plot(finished.index, finished, "o")
+        figure.text(0.5, 0.5, ", ".join(f"{bits} bits: {loss:.3f}" for bits, loss in finished.items()))
+        return save(figure, folder, "loss-by-bits")
+
+
+PART = LossByBits(name="loss", meaning="Test loss against bits.", kind="train")
+"""
+
+MEASURE = """
+from sweep.config.measures import ImagePasses, Measure, MeasureColumn
+from sweep.config.parts import Hyperparameter
+
+POWER = Hyperparameter("power", float, "p of the norm", neutral=2.0, low=1)
+PART = Measure(
+    "own",
+    "p-norm of the counted weights",
+    (POWER,),
+    of_form=(MeasureColumn("p_norm", float, "of the counted weights", is_ranked=True, table="2"),),
+    of_run=(MeasureColumn("tensors", int, "counted ones"),),
+)
+
+
+def of_form(form):
+    return {"p_norm": form.space.vector.norm(form.subject.config.power).item()}
+
+
+def of_run(subject):
+    return {"tensors": len(subject.space(subject.latent).shapes)}
+"""
+
 
 def package(folder: Path, files: dict[str, str] | str) -> Path:
     """my_package with the part my_part: a folder with these files, or one file."""

@@ -14,7 +14,7 @@ from sweep.config.datasets import DataSet
 from sweep.config.faults import check_code, check_hyperparameter
 from sweep.config.parts import REQUIRED, declared_in, declared_outside, parts_of
 from tests.outside.commands import run
-from tests.outside.packages import OPTIMIZER, QUANTIZER, package
+from tests.outside.packages import FIGURE, MEASURE, OPTIMIZER, QUANTIZER, TABLE, package
 
 DESCRIPTION, CODE = QUANTIZER["__init__.py"], QUANTIZER["quantizer.py"]
 FILE, INIT, BESIDE = "my_part.py", "my_part/__init__.py", "my_part/quantizer.py"
@@ -91,6 +91,42 @@ FAULTS: dict[str, tuple[dict[str, str] | str, list[str]]] = {
     "a keyword that nothing gives": (
         OPTIMIZER.replace("(groups, run, common)", "(groups, run, common, *, more)"),
         ["make_optimizer(groups, run, common, *, more) is called as"],
+    ),
+    "a measure without one of its functions": (
+        MEASURE.replace("def of_form", "def of_forms"),
+        [FILE, "has no of_form(form), which is called"],
+    ),
+    "an argument of a measure more": (
+        MEASURE.replace("def of_run(subject)", "def of_run(subject, form)"),
+        ["of_run(subject, form) is called as of_run(subject)", f"{FILE}:19)"],
+    ),
+    "a table without a method": (
+        TABLE.replace("def notes", "def note"),
+        ["cannot be imported: TypeError: Can't instantiate abstract class LossByBits", "notes", f"{FILE}:19)"],
+    ),
+    "an argument of a table less": (
+        TABLE.replace("lines(self, runs, found)", "lines(self, runs)"),
+        ["lines is called as lines(runs, found): too many positional arguments", f"{FILE}:8)"],
+    ),
+    "an argument of a table more": (
+        TABLE.replace("cells(self, lines)", "cells(self, lines, style)"),
+        ["cells is called as cells(lines): missing a required argument: 'style'", f"{FILE}:12)"],
+    ),
+    "no method": (
+        TABLE.replace("def notes(self, lines):", "notes = ()\n    def note(self, lines):"),
+        ["notes is called as notes(lines): () is not a callable object"],
+    ),
+    "another signature of what a table need not have": (
+        TABLE.replace("def note", "def found(self, runs):\n        pass\n\n    def note"),
+        ["found is called as found(results_dir, runs, values): too many positional arguments", f"{FILE}:15)"],
+    ),
+    "an argument of a figure less": (
+        FIGURE.replace("(self, runs, found, folder)", "(self, runs, found)"),
+        ["draw is called as draw(runs, found, folder): too many positional arguments", f"{FILE}:10)"],
+    ),
+    "a figure of unknown work": (
+        FIGURE.replace('kind="train"', 'kind="trained"'),
+        ["ConfigError: kind=trained: allowed are train, measure, distort; did you mean train?", f"{FILE}:18)"],
     ),
 }  # fmt: skip
 

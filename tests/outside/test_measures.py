@@ -6,29 +6,8 @@ import pandas as pd
 import pytest
 
 from tests.outside.commands import run, sweep
-from tests.outside.packages import package
+from tests.outside.packages import MEASURE, package
 
-MEASURE = """
-from sweep.config.measures import ImagePasses, Measure, MeasureColumn
-from sweep.config.parts import Hyperparameter
-
-POWER = Hyperparameter("power", float, "p of the norm", neutral=2.0, low=1)
-PART = Measure(
-    "own",
-    "p-norm of the counted weights",
-    (POWER,),
-    of_form=(MeasureColumn("p_norm", float, "of the counted weights", is_ranked=True, table="2"),),
-    of_run=(MeasureColumn("tensors", int, "counted ones"),),
-)
-
-
-def of_form(form):
-    return {"p_norm": form.space.vector.norm(form.subject.config.power).item()}
-
-
-def of_run(subject):
-    return {"tensors": len(subject.space(subject.latent).shapes)}
-"""
 NORMS = ("measure=norms+my_package.my_part", "measure.power=1,2", "device=cpu", "hydra/launcher=local")
 
 

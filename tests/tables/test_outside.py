@@ -8,35 +8,12 @@ from pathlib import Path
 from sweep import PROJECT
 from sweep.results.rows import rows_store
 from tests.conftest import tiny_run
+from tests.outside.packages import TABLE, package
 from tests.rows_of import row_of
-
-MODULE = """
-import pandas as pd
-
-from sweep.tables.table import Table
-
-
-class LossByBits(Table):
-    def lines(self, runs, found):
-        finished = runs[runs["status"] == "finished"]
-        return finished.groupby("bits")["test_loss"].agg(["mean", "size"]).reset_index()
-
-    def cells(self, lines):
-        return pd.DataFrame({"bits": lines["bits"].map(str), "test loss": lines["mean"].map("{:.3f}".format)})
-
-    def notes(self, lines):
-        return [f"means over {lines['size'].sum()} runs"]
-
-
-PART = LossByBits(name="loss", meaning="Test loss by bit width.")
-"""
 
 
 def test_a_table_of_another_package_is_printed(tmp_path: Path) -> None:
-    package = tmp_path / "elsewhere" / "my_package"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "my_table.py").write_text(MODULE)
+    package(tmp_path / "elsewhere", TABLE)
     for bits, seed, loss in ((2, 0, 1.0), (2, 1, 2.0), (32, 0, 0.25)):
         run = tiny_run(bits=bits, seed=seed)
         rows_store(tmp_path).write(run.run_id, [row_of(run, test_loss=loss)])
@@ -95,11 +72,11 @@ rows_store(Path(sys.argv[1])).write(run.run_id, [row_of(run)])
 
 
 def test_parts_of_another_package_have_their_printed_names_in_tables(tmp_path: Path) -> None:
-    package = tmp_path / "elsewhere" / "my_package"
-    package.mkdir(parents=True)
-    (package / "__init__.py").touch()
+    folder = tmp_path / "elsewhere" / "my_package"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
     for name, text in PARTS.items():
-        (package / f"{name}.py").write_text(text)
+        (folder / f"{name}.py").write_text(text)
     known = {"QSWEEP_PARTS": ",".join(f"my_package.{name}" for name in PARTS)}
     done(tmp_path, [sys.executable, "-c", STORE, str(tmp_path)], known)
     table = [sys.executable, "-m", "sweep.tables", f"results_dir={tmp_path}", "format=markdown"]
@@ -108,7 +85,7 @@ def test_parts_of_another_package_have_their_printed_names_in_tables(tmp_path: P
 
 
 def tabulated(results_dir: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "sweep.tables", "table=my_package.my_table", f"results_dir={results_dir}"]
+    command = [sys.executable, "-m", "sweep.tables", "table=my_package.my_part", f"results_dir={results_dir}"]
     return done(results_dir, [*command, *arguments], {})
 
 
