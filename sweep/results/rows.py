@@ -223,8 +223,15 @@ def merged_shards(folder: Path) -> list[Path]:
 RANK_COLUMNS = ("status", "attempt", "ended_at")
 
 
+def rank_of(
+    status: str, attempt: int | None, ended_at: datetime.datetime | None
+) -> tuple[bool, int, datetime.datetime]:
+    """Orders rows of one key by their `RANK_COLUMNS`, the best last: final after failed, then by attempt and time."""
+    return status in FINAL, attempt or 0, ended_at or _NEVER
+
+
 def best_rows(table: pa.Table, key: str) -> pa.Table:
-    """Returns the rows of the best attempt of each value of the column `key`: final before failed, then the latest.
+    """Returns the rows of the best attempt of each value of the column `key`, see `rank`.
 
     A table may hold several rows of one attempt (the epochs of a curve): all of them stay, in order, but an
     attempt that was written twice stays once.
@@ -232,12 +239,8 @@ def best_rows(table: pa.Table, key: str) -> pa.Table:
     ids = table[key].to_pylist()
     if "epoch" not in table.column_names and len(set(ids)) == len(ids):
         return table
-    failed = [s not in FINAL for s in table["status"].to_pylist()] if "status" in table.column_names else None
-    attempts, ended = table["attempt"].to_pylist(), table["ended_at"].to_pylist()
-    ranks = [
-        (not failed[i] if failed else True, attempt or 0, end or _NEVER)
-        for i, (attempt, end) in enumerate(zip(attempts, ended, strict=True))
-    ]
+    statuses = table["status"].to_pylist() if "status" in table.column_names else [FINAL[0]] * len(ids)
+    ranks = list(map(rank_of, statuses, table["attempt"].to_pylist(), table["ended_at"].to_pylist()))
     best: dict[str, Any] = {}
     for each, rank in zip(ids, ranks, strict=True):
         best[each] = max(rank, best.get(each, rank))

@@ -15,6 +15,7 @@ from sweep.worker.environment import JOB_ID
 from sweep.worker.kinds import KINDS_OF_WORK
 from sweep.worker.work import Result
 
+Row = dict[str, Any]
 WORKER = ("host", "cpu_capability", "torch_version", "qsweep_version")  # columns that a started task says of its worker
 
 
@@ -31,7 +32,7 @@ class CommittedRows:
         self._takes_other_code = settings.rerun == "missing"
         self._store = rows.STORES[self._kind](self._results_dir)
         self._ids = [task.task_id for task in tasks]
-        self._merged: dict[str, tuple[str, str]] = {}  # status and code, by task id
+        self._merged: dict[str, Row] = {}  # by task id
         self._generation: Path | None = None  # of which that is
 
     def status_of(self, task: Task) -> str | None:
@@ -41,30 +42,32 @@ class CommittedRows:
         """
         in_shard = self._in_shard(task)
         self._read_merged()  # afterwards: a shard goes only when what it was merged into is there
-        found = (in_shard, self._merged.get(task.task_id))
-        final = [each for each in found if each and each[0] in rows.FINAL]
-        return next((status for status, code in final if self._counts(code, task)), None)
+        found = [row for row in (in_shard, self._merged.get(task.task_id)) if row]
+        best = max(found, key=lambda row: rows.rank_of(*(row[name] for name in rows.RANK_COLUMNS)), default=None)
+        if best is None or best["status"] not in rows.FINAL or not self._counts(best["code"], task):
+            return None
+        return str(best["status"])
 
     def _counts(self, code: str, task: Task) -> bool:
         if code == task.code or (self._takes_other_code and not task.has_row):
             return True
         return (code, task.code) in accepted_code(self._results_dir, self._kind)
 
-    def _in_shard(self, task: Task) -> tuple[str, str] | None:
+    def _in_shard(self, task: Task) -> Row | None:
         shard = self._store.shard(task.task_id)
         try:
             table = self._store.read_shard(shard) if shard.exists() else None
         except FileNotFoundError:
             return None
-        return (table["status"][0].as_py(), table["code"][0].as_py()) if table else None
+        return table.to_pylist()[0] if table else None
 
     def _read_merged(self) -> None:
         """Reads again what compactions have merged, where there was another one."""
         generation = self._store.path.resolve()
         if generation != self._generation:
             key = self._store.key
-            found = self._store.merged(self._ids, [key, "status", "code"]).to_pylist()
-            self._merged = {row[key]: (row["status"], row["code"]) for row in found}
+            found = self._store.merged(self._ids, [key, "code", *rows.RANK_COLUMNS]).to_pylist()
+            self._merged = {row[key]: row for row in found}
             self._generation = generation
 
 

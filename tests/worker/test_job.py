@@ -100,6 +100,11 @@ def test_rows_that_are_merged_while_a_worker_looks(tmp_path: Path) -> None:
     assert [rows.status_of(task) for task in tasks] == expected
     store.write(tasks[2].task_id, [{"run_id": tasks[2].run_id, "status": "finished", "code": ""}])
     assert [rows.status_of(task) for task in tasks] == ["finished", "diverged", "finished", None]
+    older = {"run_id": tasks[0].run_id, "status": "finished", "attempt": 2}  # than the code, not than the merged row
+    store.write(tasks[0].task_id, [older | {"code": "other"}])
+    assert rows.status_of(tasks[0]) is None
+    store.write(tasks[0].task_id, [older | {"status": "failed", "code": "other"}])
+    assert rows.status_of(tasks[0]) == "finished"
 
 
 @pytest.mark.parametrize(
