@@ -3,7 +3,7 @@
 It says which tasks a plan may leave to them. That nothing is done twice does not hang on it: for that there are claims.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from launchers.slurm.commands import ClusterUnavailable, Refused
@@ -79,10 +79,10 @@ def _queued(folders: Sequence[SweepDir], wanted: frozenset[str]) -> dict[str, Ho
     return {task_id: Holder(sweep_id, entry.task) for sweep_id, entry in alive for task_id in entry.task_ids}
 
 
-def in_words(holders: Mapping[str, Holder]) -> str:
-    """Returns a line for each sweep that has some of these tasks in hand, with the jobs that do them."""
+def in_words(holders: Iterable[Holder]) -> str:
+    """Returns a line for each sweep that has tasks in hand, with the jobs that do them; `holders` has one per task."""
     jobs: dict[str, list[str]] = {}
-    for holder in holders.values():
+    for holder in holders:
         jobs.setdefault(holder.sweep_id, []).append(holder.job_id)
     return "\n".join(f"{len(each)} queued elsewhere: sweep {sweep}{_jobs(each)}" for sweep, each in jobs.items())
 

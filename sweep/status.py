@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
+from launchers.elsewhere import held_elsewhere, in_words
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from sweep.commands.arguments import Arguments, Command, Key, Section, text
 from sweep.commands.keys import RESULTS_DIR, SWEEP
@@ -25,8 +26,8 @@ from sweep.results.hours import DEVICE_CLASSES, device_class, hours
 from sweep.results.rows import FINAL
 from sweep.terminal import duration, render, shell_command
 
-STATES = ("finished", "diverged", "failed", "running", "waiting")
-LEFT = ("running", "waiting")
+STATES = ("finished", "diverged", "failed", "running", "elsewhere", "waiting")
+LEFT = ("running", "elsewhere", "waiting")
 AXES = tuple(name for name in RUN_FIELDS if name not in ("bits", "data_sha256"))
 MOST_LEVELS = 12  # values of an axis that get a line each
 CLEAR = "\x1b[H\x1b[2J"
@@ -71,12 +72,19 @@ def watch(arguments: Arguments, every_s: float) -> None:
 
 
 def run_states(sweep: Sweep) -> pd.DataFrame:
-    """The planned runs with a column `now`: the status of the row, else running or waiting."""
+    """Returns the planned runs with two columns more.
+
+    `now` is the status of the row, else running, elsewhere or waiting; `holder` is who has a run elsewhere.
+    """
     runs = sweep.runs()
     active = running(sweep.events())
-    without_row = runs["task_id"].isin(active).map({True: "running", False: "waiting"})
+    idle = set(runs.loc[runs["status"].isna(), "task_id"]) - active
+    held = held_elsewhere(sweep.folder, idle)
+    states = dict.fromkeys(active, "running") | dict.fromkeys(held, "elsewhere")
+    without_row = runs["task_id"].map(lambda task_id: states.get(task_id, "waiting"))
     runs = runs.assign(milestones=runs["milestones"].map(lambda epochs: ",".join(map(str, epochs))))
-    return runs.assign(now=runs["status"].where(runs["status"].notna(), without_row))
+    now = runs["status"].where(runs["status"].notna(), without_row)
+    return runs.assign(now=now, holder=runs["task_id"].map(held))
 
 
 def facts(sweep: Sweep) -> dict[str, Any]:
@@ -95,6 +103,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
             for one in clusters(runs)
         ],
         "other_code": len(sweep.by_other_code(runs)),
+        "elsewhere": in_words(runs["holder"].dropna()).splitlines(),
         "deaths": sweep.deaths(),
         "early_ends": [dataclasses.asdict(end) for end in early],
         **_tasks(sweep),
@@ -156,6 +165,7 @@ def text_of(found: dict[str, Any]) -> str:
     if found["failures"]:
         again = shell_command("sweep.failures", results_dir=found["results_dir"], sweep=found["sweep"])
         lines.append(f"{found['runs']['failed']} failed: {again}")
+    lines += found["elsewhere"]
     if found["other_code"]:
         lines.append(f"{found['other_code']} rows were made by other code than was planned")
     if found["deaths"]:

@@ -110,7 +110,7 @@ def show_and_launch(
 def shared(plan: Plan, settings: Settings, sweep_dir: SweepDir) -> tuple[Plan, str]:
     """Returns `plan` without what other sweeps have in hand, of which it tells in words."""
     held = held_elsewhere(sweep_dir, [planned.task_id for planned in plan.wanted(settings.rerun)])
-    return plan.leaving({task_id: holder.sweep_id for task_id, holder in held.items()}), in_words(held)
+    return plan.leaving({task_id: holder.sweep_id for task_id, holder in held.items()}), in_words(held.values())
 
 
 def check_kernels(plan: Plan, settings: Settings) -> None:

@@ -161,7 +161,7 @@ def test_a_ledger_counts_as_far_as_slurm_has_its_tasks(others: Others, monkeypat
 
 def test_words_for_what_is_elsewhere() -> None:
     held = {f"t{i}": Holder("a", f"7_{i}") for i in range(8)} | {"u": Holder("b")}
-    first, second = in_words(held).splitlines()
+    first, second = in_words(held.values()).splitlines()
     assert first == "8 queued elsewhere: sweep a, jobs 7_0, 7_1, 7_2, 7_3, 7_4 and 3 more"
     assert second == "1 queued elsewhere: sweep b"
 

@@ -10,8 +10,10 @@ import pytest
 from sweep.commands.observe import find_sweeps
 from sweep.config.checks import ConfigError
 from sweep.results.accepted import Acceptance, record_acceptance
+from sweep.results.claims import Claims
 from sweep.results.events import Started
 from sweep.results.journal import record
+from sweep.results.paths import ResultsDir
 from sweep.results.rows import rows_store
 from sweep.status import describe, facts, main
 from tests.conftest import tiny_run
@@ -54,15 +56,27 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     run_main(monkeypatch, f"results_dir={results}", "format=json")
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert sorted(sweep) == [
-        "axes", "bits", "deaths", "early_ends", "failures", "hours", "other_code", "results_dir", "runs",
+        "axes", "bits", "deaths", "early_ends", "elsewhere", "failures", "hours", "other_code", "results_dir", "runs",
         "runs_per_hour", "seconds_left", "slurm", "slurm_error", "sweep",
     ]  # fmt: skip
-    assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}
-    assert sweep["bits"]["4"] == {"planned": 3, "finished": 0, "diverged": 0, "failed": 1, "running": 1, "waiting": 1}
+    left = {"running": 1, "elsewhere": 0, "waiting": 1}
+    assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1} | left
+    assert sweep["bits"]["4"] == {"planned": 3, "finished": 0, "diverged": 0, "failed": 1} | left
     assert list(sweep["axes"]) == ["seed"] and sweep["axes"]["seed"]["1"]["running"] == 1
     failed = tiny_run(bits=4, seed=0).run_id
     (failure,) = sweep["failures"]
     assert failure == {"error": "ValueError: 7", "runs": [failed], "share": {"bits": "4", "seed": "0"}}
+
+
+def test_what_another_sweep_has_in_hand(results: Path) -> None:
+    with Claims(ResultsDir(results), 120.0, "theirs", job_id="7_1") as claims:
+        claims.take(tiny_run(bits=4, seed=2).run_id)
+        found = facts(find_sweeps(results, "")[0])
+        assert found["runs"]["elsewhere"] == 1 and found["runs"]["waiting"] == 0
+        assert found["elsewhere"] == ["1 queued elsewhere: sweep theirs, jobs 7_1"]
+        assert "1 queued elsewhere: sweep theirs, jobs 7_1" in describe(find_sweeps(results, "")[0])
+    found = facts(find_sweeps(results, "")[0])
+    assert found["runs"]["elsewhere"] == 0 and found["runs"]["waiting"] == 1 and found["elsewhere"] == []
 
 
 def test_pace_and_hours(results: Path) -> None:

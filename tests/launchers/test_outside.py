@@ -29,9 +29,9 @@ class InThisProcess(PlanLauncher):
     def workers(self, settings):
         return 1
 
-    def launch_tasks(self, tasks, settings, sweep_dir, project, listener=None):
+    def launch_tasks(self, tasks, settings, sweep_dir, project, listener=None, elsewhere=()):
         print("in this process")
-        launch = Launch(tasks, settings, sweep_dir, project, 1, OnePack(sweep_dir.path), listener)
+        launch = Launch(tasks, settings, sweep_dir, project, 1, OnePack(sweep_dir.path), listener, elsewhere)
         launch.submit(tasks)
         return launch.follow()
 
