@@ -55,6 +55,11 @@ class LocalLauncher(PlanLauncher):
         slots = len(visible_gpus()) if self.device(settings) == "cuda" else cores() // settings.threads
         return max(1, slots // settings.processes_per_run)
 
+    def describe(self, tasks: Sequence[Task], settings: Settings) -> list[str]:
+        own = f"{settings.threads} threads" if settings.device == "cpu" else "a GPU"
+        each = f"{settings.processes_per_run} processes with {own} each" if settings.processes_per_run > 1 else own
+        return [f"on this machine: {self.workers(settings)} workers at a time, each with {each}"]
+
     def launch_tasks(
         self,
         tasks: Sequence[Task],

@@ -45,6 +45,13 @@ class PlanLauncher(Launcher):
         """Returns how many workers there are at a time, at most."""
 
     @abstractmethod
+    def describe(self, tasks: Sequence[Task], settings: Settings) -> list[str]:
+        """Says in lines where `tasks` will be done, by how many workers of which size, and what that takes.
+
+        With dry_run it asks the cluster whether it takes them; raises `ConfigError` where it does not.
+        """
+
+    @abstractmethod
     def launch_tasks(
         self,
         tasks: Sequence[Task],

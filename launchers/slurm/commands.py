@@ -60,6 +60,14 @@ def run(*command: str) -> str:
     return done.stdout
 
 
+def said(*command: str) -> str:
+    """Returns what a command reports beside its output, on standard error; raises as `run` does."""
+    done = _done(*command, timeout_s=TIMEOUT_S)
+    if done.returncode != 0:
+        raise error_of(done.stderr or f"{command[0]} exited with {done.returncode}")
+    return done.stderr
+
+
 def _done(*command: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, env=clean_environment(), capture_output=True, text=True, timeout=timeout_s)

@@ -93,6 +93,8 @@ def show_and_launch(
     print(f"sweep {plan.sweep_id} on {processor_of(settings.device, settings.engine)}, results in {results_dir}")
     plan, others = shared(plan, settings, sweep_dir)
     print("\n".join(filter(None, (summarize(plan, launcher.workers(settings), settings.rerun), others))), flush=True)
+    if to_do := plan.to_do(settings.rerun):
+        print("\n".join(launcher.describe(make_tasks(to_do, {}), settings)), flush=True)
     if settings.dry_run:
         return
     sweep_dir.path.mkdir(parents=True, exist_ok=True)

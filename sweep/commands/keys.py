@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from launchers.slurm.parameters import BY_NAME, PARAMETERS, PREFIX, for_hydra
 from sweep.commands.arguments import Argument, Arguments, Key, Section, text
+from sweep.config.checks import no_such_key
 from sweep.config.measuring import KEY_OF, MEASURE_SETTINGS
 from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
@@ -52,8 +54,29 @@ SETTINGS = Section("Settings", declared(f for f in SETTING_FIELDS if not f.metad
 TRAINING_SETTINGS = Section("Settings of training", declared(f for f in SETTING_FIELDS if f.metadata["of_training"]))
 IMAGES = tuple(Key(name, meaning, text) for name, meaning in SOURCE_KEYS.items())
 TRAINED_IMAGES = Section("Images, as in training", tuple(key for key in IMAGES if key.name != "dataset_name"))
-LAUNCHER = Key("hydra", "hydra/launcher=slurm and hydra.launcher.KEY=VALUE, see docs/slurm.md", text, takes_more=True)
-HYDRA = Section("How work is launched", (LAUNCHER,))
+
+
+def _for_launcher(argument: Argument) -> str:
+    """Says a key of the SLURM launcher in Hydra's language; raises `ConfigError` where it has none such."""
+    name = argument.key.removeprefix(PREFIX)
+    if name == argument.key:
+        return argument.word
+    if name.partition(".")[0] not in BY_NAME:
+        raise no_such_key(argument.word, name, {f"After {PREFIX} there are": BY_NAME})
+    return argument.word if "." in name else for_hydra(name, argument.word)
+
+
+LAUNCHER = Key("hydra/launcher", "where: docs/slurm.md", text, "slurm where it answers", choices=("local", "slurm"))
+OTHERS = Key("hydra", "any other key of Hydra", text, takes_more=True)
+HYDRA = Section(
+    "How work is launched; hydra.launcher.KEY is for SLURM",
+    (
+        LAUNCHER,
+        *(Key(own.key, own.meaning, text, own.default, takes_more=own.name == "extra") for own in PARAMETERS),
+        OTHERS,
+    ),
+    _for_launcher,
+)
 
 
 # What narrows the rows that a kind of work left.

@@ -1,5 +1,6 @@
 """What Hydra needs to know of us."""
 
+import shlex
 import sys
 from types import ModuleType
 
@@ -7,11 +8,12 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.plugin import Plugin
 
 from launchers.local import LocalLauncher
-from launchers.slurm import commands
 from launchers.slurm import launcher as slurm
+from launchers.slurm.parameters import PREFIX
 from sweep.commands import defaults
 from sweep.commands.arguments import Argument
 from sweep.commands.sweeper import PlanSweeper
+from sweep.config.checks import ConfigError
 
 CONF = str(defaults.CONF)
 
@@ -37,22 +39,23 @@ def register_plugins(*sweepers: type[PlanSweeper]) -> None:
 def with_default_launcher(argv: list[str]) -> list[str]:
     """Returns `argv` with SLURM as the launcher, where it answers and nothing else was chosen.
 
-    Where there is sbatch and no answer, says so and that runs are local.
+    Where runs are local instead, says why, and leaves out keys of the SLURM launcher. Raises `ConfigError` where one of
+    these is given for hydra/launcher=local.
     """
-    sbatch = None if any(map(chooses_launcher, argv)) else slurm.found_sbatch()
-    if sbatch is None:
+    of_slurm = [word for word in argv if Argument(word).key.startswith(PREFIX)]
+    if any(map(chooses_launcher, argv)):
+        if of_slurm and "hydra/launcher=local" in argv:
+            raise ConfigError(f"{of_slurm[0]}: the local launcher has no such key; say hydra/launcher=slurm")
         return argv
-    silence = commands.silence()
-    if silence:
-        print(
-            f"{sbatch} is here, but SLURM does not answer ({silence}): runs are local; "
-            f"hydra/launcher=slurm insists on SLURM, hydra/launcher=local does not ask",
-            file=sys.stderr,  # standard output may be a configuration: --cfg job
-        )
-        return argv
-    is_override = [Argument(word).gives_value for word in argv]
-    at = is_override.index(True) if any(is_override) else len(argv)  # Hydra wants all overrides in one place
-    return [*argv[:at], "hydra/launcher=slurm", *argv[at:]]
+    reason = slurm.why_local()
+    if reason is None:
+        is_override = [Argument(word).gives_value for word in argv]
+        at = is_override.index(True) if any(is_override) else len(argv)  # Hydra wants all overrides in one place
+        return [*argv[:at], "hydra/launcher=slurm", *argv[at:]]
+    passed_over = f"; not used: {shlex.join(of_slurm)}" if of_slurm else ""
+    if reason or of_slurm:  # on standard error: standard output may be a configuration, with --cfg job
+        print(f"{reason or 'no sbatch here: runs are local'}{passed_over}", file=sys.stderr)
+    return [word for word in argv if word not in of_slurm]
 
 
 def chooses_launcher(word: str) -> bool:

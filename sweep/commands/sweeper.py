@@ -12,7 +12,7 @@ from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import CompactHydraException
+from hydra.errors import CompactHydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
@@ -65,7 +65,10 @@ def recorded(hydra_config: HydraConf) -> list[str]:
 
 def make_launcher(config: DictConfig, task_function: TaskFunction) -> PlanLauncher:
     """The launcher of the group hydra/launcher; raises `ConfigError` where it is not one of ours."""
-    launcher = Plugins.instance().instantiate_launcher(cast("HydraContext", None), task_function, config)
+    try:
+        launcher = Plugins.instance().instantiate_launcher(cast("HydraContext", None), task_function, config)
+    except InstantiationException as error:  # which says twice what is wrong, and shows the whole of it
+        raise (error.__cause__ if isinstance(error.__cause__, ConfigError) else error) from None
     if not isinstance(launcher, PlanLauncher):
         raise ConfigError(f"hydra/launcher: {type(launcher).__name__} takes no plans; allowed are local, slurm")
     return launcher

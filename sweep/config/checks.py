@@ -41,7 +41,8 @@ def bounds_in_words(is_whole: bool, low: float | None, high: float | None = None
 def check_integer(name: str, value: object, low: float, high: float | None = None) -> int:
     is_number = not isinstance(value, bool) and isinstance(value, (int, float))
     number = cast("float", value)
-    if not is_number or number != int(number) or number < low or (high is not None and number > high):
+    is_whole = is_number and math.isfinite(number) and number == int(number)
+    if not is_whole or number < low or (high is not None and number > high):
         raise ConfigError(f"{name}={value}: allowed is {bounds_in_words(True, low, high)}")
     return int(number)
 

@@ -1,6 +1,7 @@
 """Which launcher is the default: SLURM's where a controller answers, else the local one, which says why."""
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from launchers.slurm import commands
 from sweep.commands.plugins import with_default_launcher
+from sweep.config.checks import ConfigError
 from tests.cluster.cluster import SlurmCluster, missing_packages
 from tests.cluster.daemon import find_program
 from tests.launchers.programs import install
@@ -75,10 +77,30 @@ def test_a_cluster_that_answers_is_taken(scontrol: str, path: Path, capsys: pyte
     assert capsys.readouterr() == ("", "")
 
 
-def test_inside_a_job_nothing_is_asked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(path, sbatch="exit 1", scontrol=UP)
-    monkeypatch.setenv("SLURM_JOB_ID", "1")
+def test_inside_a_job_nothing_is_asked_and_the_choice_is_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys of the SLURM launcher are no error there; where they are not used, that is said, too."""
+    install(path, sbatch="exit 1", scontrol=f"{UP}; echo asked >{path / 'asked'}")
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
     assert with_default_launcher(["bits=2"]) == ["bits=2"]
+    said = "inside SLURM's job 17: runs are local, on what the job has; hydra/launcher=slurm submits from here"
+    assert capsys.readouterr().err == f"{said}\n"
+    keys = ["hydra.launcher.partition=gpu", "+hydra.launcher.extra.licenses='a b'"]
+    assert with_default_launcher(["-m", keys[0], "bits=2", keys[1]]) == ["-m", "bits=2"]
+    assert capsys.readouterr().err == f"{said}; not used: {shlex.join(keys)}\n"
+    assert not (path / "asked").exists()
+    assert with_default_launcher([SLURM, *keys]) == [SLURM, *keys]
+
+
+def test_keys_of_slurm_where_there_is_none(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert with_default_launcher(["hydra.launcher.partition=gpu", "bits=2"]) == ["bits=2"]
+    said = "no sbatch here: runs are local; not used: hydra.launcher.partition=gpu"
+    assert path.exists() is False and capsys.readouterr().err == f"{said}\n"
+    with pytest.raises(
+        ConfigError, match="partition=gpu: the local launcher has no such key; say"
+    ):
+        with_default_launcher(["hydra/launcher=local", "hydra.launcher.partition=gpu"])
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_slurm_is_chosen_by_itself_but_not_inside_a_job(env: dict[str, str], tmp
 
 
 def test_variables_of_a_surrounding_job_are_not_obeyed(env: dict[str, str], tmp_path: Path) -> None:
-    inherited = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "999", "SBATCH_PARTITION": "nowhere", "SLURM_ARRAY_TASK_ID": "3"}
+    inherited = {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "999", "SBATCH_TIMELIMIT": "1", "SLURM_ARRAY_TASK_ID": "3"}
     done = on_slurm(SMALL, tmp_path / "r", env | inherited, "hydra.launcher.gpus_per_task=1")
     assert done.returncode == 0, done.stdout + done.stderr
     (script,) = (tmp_path / "r").glob("sweeps/*/logs/*_submission.sh")
