@@ -7,7 +7,6 @@ from typing import Any
 
 from launchers.slurm.parameters import BY_NAME, PARAMETERS, PREFIX, for_hydra
 from sweep.commands.arguments import Argument, Arguments, Key, Section, text
-from sweep.config.checks import no_such_key
 from sweep.config.measuring import KEY_OF, MEASURE_SETTINGS
 from sweep.config.run import HYPERPARAMETERS, SOURCE_KEYS
 from sweep.config.settings import SETTING_FIELDS
@@ -57,16 +56,12 @@ TRAINED_IMAGES = Section("Images, as in training", tuple(key for key in IMAGES i
 
 
 def _for_launcher(argument: Argument) -> str:
-    """Says a key of the SLURM launcher in Hydra's language; raises `ConfigError` where it has none such."""
+    """Says a parameter of the SLURM launcher in Hydra's language; a launcher from outside may have others."""
     name = argument.key.removeprefix(PREFIX)
-    if name == argument.key:
-        return argument.word
-    if name.partition(".")[0] not in BY_NAME:
-        raise no_such_key(argument.word, name, {f"After {PREFIX} there are": BY_NAME})
-    return argument.word if "." in name else for_hydra(name, argument.word)
+    return for_hydra(name, argument.word) if name in BY_NAME else argument.word
 
 
-LAUNCHER = Key("hydra/launcher", "where: docs/slurm.md", text, "slurm where it answers", choices=("local", "slurm"))
+LAUNCHER = Key("hydra/launcher", "where: docs/slurm.md", text, "slurm where it answers, else local")
 OTHERS = Key("hydra", "any other key of Hydra", text, takes_more=True)
 HYDRA = Section(
     "How work is launched; hydra.launcher.KEY is for SLURM",

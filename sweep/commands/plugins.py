@@ -9,11 +9,11 @@ from hydra.plugins.plugin import Plugin
 
 from launchers.local import LocalLauncher
 from launchers.slurm import launcher as slurm
-from launchers.slurm.parameters import PREFIX
+from launchers.slurm.parameters import BY_NAME, PREFIX
 from sweep.commands import defaults
 from sweep.commands.arguments import Argument
 from sweep.commands.sweeper import PlanSweeper
-from sweep.config.checks import ConfigError
+from sweep.config.checks import ConfigError, no_such_key
 
 CONF = str(defaults.CONF)
 
@@ -43,6 +43,9 @@ def with_default_launcher(argv: list[str]) -> list[str]:
     these is given for hydra/launcher=local.
     """
     of_slurm = [word for word in argv if Argument(word).key.startswith(PREFIX)]
+    if not any(map(chooses_launcher, argv)) or "hydra/launcher=slurm" in argv:
+        for word in of_slurm:
+            check_key(word)
     if any(map(chooses_launcher, argv)):
         if of_slurm and "hydra/launcher=local" in argv:
             raise ConfigError(f"{of_slurm[0]}: the local launcher has no such key; say hydra/launcher=slurm")
@@ -56,6 +59,13 @@ def with_default_launcher(argv: list[str]) -> list[str]:
     if reason or of_slurm:  # on standard error: standard output may be a configuration, with --cfg job
         print(f"{reason or 'no sbatch here: runs are local'}{passed_over}", file=sys.stderr)
     return [word for word in argv if word not in of_slurm]
+
+
+def check_key(word: str) -> None:
+    """Raises `ConfigError` where `word` gives a key that the SLURM launcher does not have."""
+    name = Argument(word).key.removeprefix(PREFIX)
+    if name.partition(".")[0] not in BY_NAME:
+        raise no_such_key(word, name, {f"After {PREFIX} there are": BY_NAME})
 
 
 def chooses_launcher(word: str) -> bool:

@@ -97,9 +97,7 @@ def test_keys_of_slurm_where_there_is_none(path: Path, capsys: pytest.CaptureFix
     assert with_default_launcher(["hydra.launcher.partition=gpu", "bits=2"]) == ["bits=2"]
     said = "no sbatch here: runs are local; not used: hydra.launcher.partition=gpu"
     assert path.exists() is False and capsys.readouterr().err == f"{said}\n"
-    with pytest.raises(
-        ConfigError, match="partition=gpu: the local launcher has no such key; say"
-    ):
+    with pytest.raises(ConfigError, match="partition=gpu: the local launcher has no such key; say"):
         with_default_launcher(["hydra/launcher=local", "hydra.launcher.partition=gpu"])
 
 
@@ -116,6 +114,14 @@ def test_who_chooses_is_obeyed_and_nothing_asked(
     for argv in (["-m", "bits=2", choice], ["-m", choice, "bits=2"]):
         assert with_default_launcher(argv) == argv
     assert capsys.readouterr() == ("", "") and not (path / "asked").exists()
+
+
+@pytest.mark.parametrize("argv", [["hydra.launcher.partitoin=a"], [SLURM, "hydra.launcher.partitoin=a"]])
+def test_a_key_that_the_launcher_does_not_have(argv: list[str], path: Path) -> None:
+    install(path, sbatch="exit 1", scontrol=UP)
+    with pytest.raises(ConfigError, match=r"partitoin=a: there is no such key; did you mean partition\? After"):
+        with_default_launcher(argv)
+    assert with_default_launcher(["hydra/launcher=mine", *argv[-1:]]) == ["hydra/launcher=mine", *argv[-1:]]
 
 
 def test_settings_of_a_surrounding_job_are_not_asked_about(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

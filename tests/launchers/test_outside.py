@@ -26,11 +26,13 @@ class InThisProcess(PlanLauncher):
     def device(self, settings):
         return "cpu"
 
+    def describe(self, tasks, settings):
+        return ["in this process"]
+
     def workers(self, settings):
         return 1
 
     def launch_tasks(self, tasks, settings, sweep_dir, project, listener=None, elsewhere=()):
-        print("in this process")
         launch = Launch(tasks, settings, sweep_dir, project, 1, OnePack(sweep_dir.path), listener, elsewhere)
         launch.submit(tasks)
         return launch.follow()
