@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from sweep.config.checks import ConfigError, allowed, check_choice, no_such_key
+from sweep.config.parts import left_out
 from sweep.terminal import shell_command
 
 Value = TypeVar("Value")
@@ -111,7 +112,10 @@ class Command:
         raise no_such_key(argument.word, name, listed, self.keys)
 
     def parse(self, words: Sequence[str]) -> "Arguments":
-        """The values of a command line; raises `ConfigError`. Shows the page of the command where it asks for help."""
+        """The values of a command line; raises `ConfigError`. Shows the page of the command where it asks for help.
+
+        Says on standard error which parts from outside it goes on without.
+        """
         self.help_if_asked(words)
         texts: dict[str, str] = {}
         for argument in map(Argument, words):
@@ -123,6 +127,8 @@ class Command:
                 raise ConfigError(f"{argument.word}: {name} was given before, as {texts[name]}; give it once")
             self.keys[name].value_of(value)
             texts[name] = value
+        for module, error in left_out().items():
+            print(f"left out: {module}, with the columns, keys and names that it declares: {error}", file=sys.stderr)
         return Arguments(self, texts)
 
     def help_if_asked(self, words: Sequence[str]) -> None:

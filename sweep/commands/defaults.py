@@ -42,17 +42,21 @@ def neutral_values() -> dict[str, Any]:
 def check_parts(words: Sequence[str]) -> None:
     """Raises `ConfigError` where an argument names a part from outside that is not there, or is of another class."""
     for key, name in outside.dotted(words):
-        if key != DataSet.key or outside.is_found(name):
-            check_part(key, name)
+        check_part(key, name)
 
 
 def check_part(key: str, name: str) -> None:
-    """Raises `ConfigError` where the value of `key` is the dotted name of no part of that class."""
+    """Raises `ConfigError` where the value of `key` is the dotted name of no part of that class.
+
+    A data set of the user's may have a dot in its name, too.
+    """
     part_class = next((each for each in _ALL_CLASSES if each.key == key), None)
-    if part_class and outside.is_dotted(name):
-        if not outside.is_found(name):
-            raise outside.not_found(name, f"{key}={name}")
+    if not part_class or not outside.is_dotted(name):
+        return
+    if outside.is_found(name):
         part_of(part_class, name)
+    elif part_class is not DataSet:
+        raise outside.not_found(name, f"{key}={name}")
 
 
 def defaults_of(part: Part) -> dict[str, Any]:

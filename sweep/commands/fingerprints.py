@@ -3,25 +3,37 @@
 import datetime
 import getpass
 import platform
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from sweep import PROJECT
 from sweep.commands.todays_code import code_of_work
-from sweep.commands.trained import stored_of_runs
 from sweep.config.checks import ConfigError, allowed
+from sweep.config.chosen import unknown_parts
 from sweep.config.datasets import named_in_rows
-from sweep.config.run import DataSource
+from sweep.config.outside import VARIABLE
+from sweep.config.run import RUN_FIELDS, DataSource
 from sweep.config.work import Kind
 from sweep.plan.code import Code
 from sweep.results.accepted import Acceptance
 from sweep.results.provenance import git_state
-from sweep.results.rows import FINAL, OPTION_COLUMNS, STORES, options_of
+from sweep.results.rows import FINAL, OPTION_COLUMNS, STORES, options_of, run_of_row, stored
 
 Made = tuple[str, Code]  # the run id of a row, and what would decide its numbers today
+Row = Mapping[str, Any]
+
+
+class _Ended(NamedTuple):
+    """The row of work that ended, with that of its run, and the parts of both that are not known here."""
+
+    trained: Row
+    row: Row
+    unknown: list[str]
 
 
 @dataclass(frozen=True)
@@ -60,19 +72,36 @@ class RowsOfCode:
 def rows_by_code(results_dir: Path, data_source: str) -> list[RowsOfCode]:
     """Every row of every kind of work but those that failed, which are tried again whatever made them.
 
-    `data_source` is the loader of images that are not of a data set that is known by name. Raises `ConfigError` where
-    it is missing.
+    Says on standard error how many are left out, since they are of parts that are not known here. `data_source` is the
+    loader of images that are not of a data set that is known by name. Raises `ConfigError` where it is missing.
     """
-    return [each for kind in STORES for each in _of_kind(kind, results_dir, data_source)]
+    ended = {kind: _ended(kind, results_dir) for kind in STORES}
+    unknown = Counter(", ".join(each.unknown) for rows in ended.values() for each in rows if each.unknown)
+    if unknown:
+        counts = "; ".join(f"{count} of {names}" for names, count in unknown.items())
+        todo = f"install the package, or name it in {VARIABLE}"
+        print(f"left out: {unknown.total()} rows of parts that are not known here ({counts}): {todo}", file=sys.stderr)
+    return [each for kind, rows in ended.items() for each in _of_kind(kind, rows, results_dir, data_source)]
 
 
-def _of_kind(kind: Kind, results_dir: Path, data_source: str) -> Iterator[RowsOfCode]:
+def _ended(kind: Kind, results_dir: Path) -> list[_Ended]:
+    runs = {row["run_id"]: row for row in stored(results_dir, ("run_id", *RUN_FIELDS))}
+    rows = stored(results_dir, ("run_id", "status", "code", *OPTION_COLUMNS[kind]), kind)
+    known = [(runs[row["run_id"]], row) for row in rows if row["status"] in FINAL and row["run_id"] in runs]
+    return [_Ended(run, row, [*unknown_parts(run), *_unknown_options(kind, row)]) for run, row in known]
+
+
+def _unknown_options(kind: Kind, row: Row) -> Sequence[str]:
+    options = options_of(kind, row)
+    return options.unknown_parts if options else ()
+
+
+def _of_kind(kind: Kind, ended: Sequence[_Ended], results_dir: Path, data_source: str) -> Iterator[RowsOfCode]:
     code = code_of_work(kind, results_dir)
     found: dict[str, list[Made]] = defaultdict(list)
-    for run, row in stored_of_runs(results_dir, ("run_id", "status", "code", *OPTION_COLUMNS[kind]), kind):
-        if row["status"] in FINAL:
-            source = DataSource(_loader(run.dataset, data_source), run.dataset, "")
-            found[row["code"]].append((row["run_id"], code(run, source, options_of(kind, row))))
+    for run, row in ((run_of_row(each.trained), each.row) for each in ended if not each.unknown):
+        source = DataSource(_loader(run.dataset, data_source), run.dataset, "")
+        found[row["code"]].append((row["run_id"], code(run, source, options_of(kind, row))))
     return (RowsOfCode(kind, fingerprint, tuple(rows)) for fingerprint, rows in sorted(found.items()))
 
 

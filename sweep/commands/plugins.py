@@ -12,6 +12,7 @@ from launchers.slurm import launcher as slurm
 from launchers.slurm.parameters import BY_NAME, PREFIX
 from sweep.commands import defaults
 from sweep.commands.arguments import Argument
+from sweep.commands.chosen_in_files import AskedLast, UnknownParts
 from sweep.commands.sweeper import PlanSweeper
 from sweep.config.checks import ConfigError, no_such_key
 
@@ -29,7 +30,7 @@ def register_plugins(*sweepers: type[PlanSweeper]) -> None:
     parent = sys.modules.setdefault("hydra_plugins", ModuleType("hydra_plugins"))
     module = ModuleType("hydra_plugins.qsweep")
     sys.modules[module.__name__] = parent.qsweep = module  # type: ignore[attr-defined]
-    plugin_types: tuple[type[Plugin], ...] = (*sweepers, LocalLauncher, slurm.SlurmLauncher)
+    plugin_types: tuple[type[Plugin], ...] = (*sweepers, LocalLauncher, slurm.SlurmLauncher, UnknownParts, AskedLast)
     for plugin in plugin_types:
         plugin.__module__ = module.__name__
         setattr(module, plugin.__name__, plugin)

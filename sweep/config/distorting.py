@@ -41,6 +41,11 @@ class Distortion:
         return ()
 
     @property
+    def unknown_parts(self) -> tuple[str, ...]:
+        """None: corruptions are no parts."""
+        return ()
+
+    @property
     def options_id(self) -> str:
         """Returns the sha256 of what the images are, in hexadecimal, as other ids."""
         canonical = json.dumps([self.corruption, self.severity, self.seed, self.source])

@@ -112,6 +112,11 @@ def measures_in(text: str) -> tuple[Measure, ...]:
     )
 
 
+def unknown_measures(text: str) -> list[str]:
+    """The names in `text`, of a row, of no measure here, as they are asked for."""
+    return [f"{Measure.key}={name}" for name in text.split("+") if name != ALL and name not in measures()]
+
+
 def columns_of_forms() -> dict[str, MeasureColumn]:
     """Returns the columns by name, without the prefix of the form."""
     return {column.name: column for measure in measures().values() for column in measure.of_form}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.config.checks import no_such_key
 from sweep.config.fields import hyperparameters, left_out_of_ids, own, value_in, with_fields
-from sweep.config.measures import ALL, Measure, check_measures, measures, measures_in
+from sweep.config.measures import ALL, Measure, check_measures, measures, measures_in, unknown_measures
 from sweep.config.parts import check_conflicts, check_from_outside, hyperparameters_of
 
 PRECISIONS = ("fp32", "tf32")
@@ -47,6 +47,11 @@ class MeasureConfig:
     def parts(self) -> tuple[Measure, ...]:
         """The parts that measure."""
         return measures_in(self.measures)
+
+    @property
+    def unknown_parts(self) -> list[str]:
+        """The measures of a row that are not known here."""
+        return unknown_measures(self.measures)
 
     if TYPE_CHECKING:
 

@@ -166,10 +166,14 @@ class Part:
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 _PARTS: dict[type[Part], Mapping[str, Any]] = {}  # what `parts_of` has found
+_LEFT_OUT: dict[str, ConfigError] = {}  # and which modules from outside it left out, with what is wrong with each
 
 
 def parts_of(part_class: type[AnyPart]) -> Mapping[str, AnyPart]:
-    """The parts of a class by name, ours and then those from outside; raises `ConfigError` on a faulty one."""
+    """The parts of a class by name, ours and then those from outside.
+
+    A module from outside that is gone or faulty is `left_out`. Raises `ConfigError` where two parts clash.
+    """
     if part_class not in _PARTS:
         _PARTS[part_class] = _by_name(part_class, (*_ours(part_class), *_from_outside(part_class)))
     return _PARTS[part_class]
@@ -195,6 +199,20 @@ def part_of(part_class: type[AnyPart], name: str, besides: tuple[str, ...] = ())
     return parts[name]
 
 
+def left_out() -> Mapping[str, ConfigError]:
+    """The modules from outside that are to have parts and have none, so far as was looked, and what is wrong with each.
+
+    What only reads can go on without them.
+    """
+    return _LEFT_OUT
+
+
+def check_all_whole() -> None:
+    """Raises the `ConfigError` of a module from outside that is `left_out`."""
+    for error in _LEFT_OUT.values():
+        raise error
+
+
 def printed_name_of(part_class: type[Part], name: str) -> str:
     """Returns what tables call the part of that name; the name itself where there is no such part."""
     part: Part | None = parts_of(part_class).get(name)
@@ -207,7 +225,9 @@ def spellings(parts: Iterable[Part]) -> dict[str, str]:
 
 
 def _hint(name: str) -> str:
-    """What to do where `name` may be a part from outside, of another class or of none that is known."""
+    """What to do where `name` may be a part from outside, of another class or of none; raises what is wrong with it."""
+    if name in _LEFT_OUT:
+        raise _LEFT_OUT[name]
     if name not in outside.asked_for():
         return outside.hint(name)
     part = declared_outside(name)
@@ -227,12 +247,16 @@ def _ours(part_class: type[AnyPart]) -> Iterator[AnyPart]:
 
 def _from_outside(part_class: type[AnyPart]) -> Iterator[AnyPart]:
     installed = outside.installed(part_class.entry_points)
-    for module in sorted({*installed, *outside.asked_for()}):
-        part = declared_outside(module)
+    for module in sorted({*installed, *outside.asked_for()} - set(_LEFT_OUT)):
+        try:
+            part = declared_outside(module)
+            if module in installed and not isinstance(part, part_class):
+                raise ConfigError(f"{_what_it_is(part)}, and an entry point names it in {part_class.entry_points}")
+        except ConfigError as error:
+            _LEFT_OUT[module] = error
+            continue
         if isinstance(part, part_class):
             yield part
-        elif module in installed:
-            raise ConfigError(f"{_what_it_is(part)}, and an entry point names it in {part_class.entry_points}")
 
 
 @cache

@@ -23,6 +23,11 @@ class Options(Protocol):
         """The parts that do the work, besides those of the run."""
         ...
 
+    @property
+    def unknown_parts(self) -> Sequence[str]:
+        """Those that are not known here, as they are asked for, such as `measure=my_package.my_measure`."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

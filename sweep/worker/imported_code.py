@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 from importlib import import_module
 
+from sweep.config.parts import check_all_whole
 from sweep.plan.code import Code
 from sweep.plan.packs import Task
 from sweep.plan.sources import Sources, installed_text
+
+check_all_whole()  # before a pack is read: runs are unpickled by the order of all fields, those of such parts too
 
 
 def with_own_code(tasks: Sequence[Task]) -> list[Task]:

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from sweep.accept_code import main
+from sweep.commands.fingerprints import rows_by_code
 from sweep.commands.todays_code import code_of_work, todays_code
 from sweep.config.checks import ConfigError
 from sweep.config.distorting import Distortion
+from sweep.config.measuring import MeasureConfig
 from sweep.config.run import DataSource, RunConfig
 from sweep.config.work import Kind
 from sweep.plan.code import Code
@@ -176,6 +178,21 @@ def test_refusals(arguments: list[str], message: str, results: Path, told: Calla
     with pytest.raises(ConfigError, match=message):
         told(*arguments)
     assert not ResultsDir(results).accepted_code.exists()
+
+
+def test_rows_of_measures_that_are_not_known_here_are_left_out(
+    results: Path, told: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their code is not all there to be fingerprinted."""
+    before = told()
+    theirs = measure_row_of(LSQ, MeasureConfig(measures="norms+my_package.my_measure"), code=OLD)
+    measures_store(results).write(theirs["task_id"], [theirs])
+    found = rows_by_code(results, "")
+    assert capsys.readouterr().err == (
+        "left out: 1 rows of parts that are not known here (1 of measure=my_package.my_measure): install the package, "
+        "or name it in QSWEEP_PARTS\n"
+    )
+    assert sum(len(each.rows) for each in found if each.kind == "measure") == 1 and told() == before
 
 
 def test_images_of_the_users_need_their_loader(results: Path, told: Callable[..., str]) -> None:

@@ -13,7 +13,10 @@ from sweep.config.chosen import ALL_PARTS, OF_PARTS
 from sweep.config.datasets import DataSet
 from sweep.config.faults import check_code, check_hyperparameter
 from sweep.config.parts import REQUIRED, declared_in, declared_outside, parts_of
-from tests.outside.commands import run
+from sweep.config.run import RUN_FIELDS
+from sweep.results.rows import measures_store, run_of_row, stored
+from tests.measure_row_of import measure_row_of
+from tests.outside.commands import TINY, run, sweep
 from tests.outside.packages import FIGURE, MEASURE, OPTIMIZER, QUANTIZER, TABLE, package
 
 DESCRIPTION, CODE = QUANTIZER["__init__.py"], QUANTIZER["quantizer.py"]
@@ -173,12 +176,77 @@ def test_our_own_parts_would_pass() -> None:
 # --- as users type them ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_shows_it_without_a_trace(command: str, tmp_path: Path) -> None:
-    parts = package(tmp_path / "elsewhere", "import nothing_of_that_name")
-    done = run(f"sweep.{command}", f"results_dir={tmp_path}", parts=parts, QSWEEP_PARTS="my_package.my_part")
+START_WORK = ("distort", "measure", "run")
+BROKEN = "my_package.my_part: its description cannot be imported: ModuleNotFoundError: No module named 'nothing_of_"
+
+
+@pytest.fixture(scope="module")
+def known_and_broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Rows of a quantizer of ours and of one from outside, and a folder where that is broken since."""
+    parts, results_dir = package(tmp_path_factory.mktemp("parts") / "p", QUANTIZER), tmp_path_factory.mktemp("r")
+    sweep("quantizer=lsq,my_package.my_part", "gain=2", results_dir=results_dir, parts=parts)
+    of_ours = next(row for row in stored(results_dir, RUN_FIELDS) if row["quantizer"] == "lsq")
+    measured = measure_row_of(run_of_row(of_ours))
+    measures_store(results_dir).write(measured["task_id"], [measured])
+    (parts / "my_package" / "my_part" / "__init__.py").write_text("import nothing_of_that_name")
+    return results_dir, parts
+
+
+@pytest.mark.parametrize("command", START_WORK)
+def test_commands_that_start_work_stop_without_a_trace(command: str, known_and_broken: tuple[Path, Path]) -> None:
+    results_dir, parts = known_and_broken
+    done = run(f"sweep.{command}", f"results_dir={results_dir}", parts=parts, QSWEEP_PARTS="my_package.my_part")
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert done.stderr.startswith("error: my_package.my_part: its description cannot be imported: ModuleNotFoundError")
+    assert done.stderr.startswith(f"error: {BROKEN}") and not done.stdout
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - set(START_WORK)))
+def test_commands_that_read_go_on_without_it(command: str, known_and_broken: tuple[Path, Path]) -> None:
+    results_dir, parts = known_and_broken
+    done = run(f"sweep.{command}", f"results_dir={results_dir}", parts=parts, QSWEEP_PARTS="my_package.my_part")
+    assert done.returncode == 0 and done.stdout, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("left out: my_package.my_part")]
+    assert line.startswith("left out: my_package.my_part, with the columns, keys and names that it declares: " + BROKEN)
+
+
+@pytest.mark.parametrize("key", ["table", "figure"])
+def test_what_is_asked_for_is_not_left_out(key: str, known_and_broken: tuple[Path, Path]) -> None:
+    results_dir, parts = known_and_broken
+    done = run(f"sweep.{key}s", f"results_dir={results_dir}", f"{key}=my_package.my_part", parts=parts)
+    assert done.returncode == 1 and done.stderr.startswith(f"error: {BROKEN}"), done.stderr
+
+
+def test_a_worker_stops_before_it_reads_a_pack(known_and_broken: tuple[Path, Path]) -> None:
+    """Values of a run without its field would be taken for those of the next."""
+    for module in ("sweep.worker.job", "sweep.worker.rank"):
+        done = run(module, parts=known_and_broken[1], QSWEEP_PARTS="my_package.my_part")
+        assert done.returncode == 1 and done.stderr.startswith(f"error: {BROKEN}"), done.stderr
+
+
+STUDY = """# @package _global_
+defaults:
+  - override /quantizer: my_package.my_part
+grid:
+  name: mine
+"""
+
+
+def test_one_that_only_a_file_of_conf_chooses(tmp_path: Path) -> None:
+    parts = package(tmp_path / "elsewhere", QUANTIZER)
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "mine.yaml").write_text(STUDY)
+    asked = (f"--config-dir={tmp_path / 'conf'}", "-m", *TINY, "study=mine", "hydra/launcher=local")
+    results_dir = f"results_dir={tmp_path / 'r'}"
+    done = run("sweep.run", *asked, results_dir, parts=parts)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.startswith("error: quantizer=my_package.my_part: allowed are diffq, dorefa"), done.stderr
+    assert "is a part from outside, install its package here, or name it in QSWEEP_PARTS" in done.stderr
+    done = run("sweep.run", *asked, results_dir)
+    assert done.stderr.startswith("error: quantizer=my_package.my_part: there is no module my_package.my_part here")
+    done = run("sweep.run", *asked, results_dir, parts=parts, QSWEEP_PARTS="my_package.my_part")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (row,) = stored(tmp_path / "r", RUN_FIELDS)
+    assert (row["quantizer"], row["first_last"]) == ("my_package.my_part", "fp"), "as its defaults.yaml says"
 
 
 @pytest.mark.parametrize(
@@ -223,6 +291,9 @@ def test_an_entry_point_that_leads_nowhere(tmp_path: Path) -> None:
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     named = "entry point own = my_package.gone of mine 1.2 in qsweep.quantizers: there is no module my_package.gone"
     assert named in done.stderr
+    assert f"left out: my_package.gone, with the columns, keys and names that it declares: {named}" in (
+        run("sweep.tables", f"results_dir={tmp_path}", parts=parts).stderr
+    )
     (installed / "entry_points.txt").write_text("[qsweep.quantizers]\nown = my_package.my_part\n")
     done = run("sweep.run", parts=parts)
     assert "declares PART = Optimizer(...), and an entry point names it in qsweep.quantizers" in done.stderr

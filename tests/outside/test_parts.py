@@ -66,3 +66,5 @@ def test_rows_of_a_part_that_is_gone(tmp_path: Path) -> None:
     assert "left out: 2 runs that differ in gain, which no part here declares" in table.stderr
     code = run("sweep.accept_code", where)
     assert code.returncode == 0, code.stderr
+    said = "left out: 2 rows of parts that are not known here (2 of quantizer=my_package.my_part): install the package"
+    assert said in code.stderr
