@@ -17,7 +17,15 @@ from launchers.elsewhere import held_elsewhere, in_words
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from sweep.commands.arguments import Arguments, Command, Key, Section, text
 from sweep.commands.keys import RESULTS_DIR, SWEEP
-from sweep.commands.observe import Sweep, describe_deaths, describe_early, find_sweeps, running, scheduler_states
+from sweep.commands.observe import (
+    Sweep,
+    describe_deaths,
+    describe_early,
+    describe_tasks,
+    find_sweeps,
+    running,
+    scheduler_tasks,
+)
 from sweep.config.checks import ConfigError
 from sweep.config.run import RUN_FIELDS
 from sweep.results.clusters import clusters
@@ -30,6 +38,7 @@ STATES = ("finished", "diverged", "failed", "running", "elsewhere", "waiting")
 LEFT = ("running", "elsewhere", "waiting")
 AXES = tuple(name for name in RUN_FIELDS if name not in ("bits", "data_sha256"))
 MOST_LEVELS = 12  # values of an axis that get a line each
+SHORT_S = 1.0  # SLURM is not asked more often, whoever looks
 CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -60,7 +69,8 @@ def main() -> None:
 def watch(arguments: Arguments, every_s: float) -> None:
     """Shows the sweeps once or, with `every_s`, again and again until every run has ended."""
     while True:
-        found = [facts(sweep) for sweep in find_sweeps(arguments[RESULTS_DIR], arguments[SWEEP])]
+        sweeps = find_sweeps(arguments[RESULTS_DIR], arguments[SWEEP])
+        found = [facts(sweep, max(SHORT_S, 0.8 * every_s)) for sweep in sweeps]
         if arguments[FORMAT] == "json":
             print(json.dumps({"sweeps": found}, indent=None if every_s else 2), flush=True)
         else:
@@ -87,8 +97,11 @@ def run_states(sweep: Sweep) -> pd.DataFrame:
     return runs.assign(now=now, holder=runs["task_id"].map(held))
 
 
-def facts(sweep: Sweep) -> dict[str, Any]:
-    """Returns what is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key."""
+def facts(sweep: Sweep, max_age_s: float = SHORT_S) -> dict[str, Any]:
+    """Returns what is known of a sweep, as format=json prints it; docs/report.md has the meaning of every key.
+
+    SLURM's answer is at most `max_age_s` old.
+    """
     runs, early = run_states(sweep), sweep.early_ends()
     return {
         "sweep": sweep.sweep_id,
@@ -106,7 +119,7 @@ def facts(sweep: Sweep) -> dict[str, Any]:
         "elsewhere": in_words(runs["holder"].dropna()).splitlines(),
         "deaths": sweep.deaths(),
         "early_ends": [dataclasses.asdict(end) for end in early],
-        **_tasks(sweep),
+        **_tasks(sweep, max_age_s),
     }
 
 
@@ -143,11 +156,12 @@ def _hours(runs: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     return found
 
 
-def _tasks(sweep: Sweep) -> dict[str, Any]:
+def _tasks(sweep: Sweep, max_age_s: float) -> dict[str, Any]:
     try:
-        return {"slurm": dict(scheduler_states(sweep)), "slurm_error": ""}
+        tasks = scheduler_tasks(sweep, max_age_s)
     except (ClusterUnavailable, Refused, FileNotFoundError) as error:
-        return {"slurm": {}, "slurm_error": str(error)}
+        return {"slurm": {}, "tasks": [], "slurm_error": str(error)}
+    return {"slurm": dict(Counter(task["state"] for task in tasks)), "tasks": tasks, "slurm_error": ""}
 
 
 def describe(sweep: Sweep) -> str:
@@ -171,9 +185,7 @@ def text_of(found: dict[str, Any]) -> str:
     if found["deaths"]:
         lines.append(describe_deaths(found["deaths"]))
     lines += describe_early([EndedEarly(**end) for end in found["early_ends"]])
-    if found["slurm"]:
-        states = Counter(found["slurm"]).most_common()
-        lines.append(f"tasks in SLURM: {', '.join(f'{count} {state.lower()}' for state, count in states)}")
+    lines += describe_tasks(found["tasks"])
     return "\n".join(lines + ([f"SLURM does not answer: {found['slurm_error']}"] if found["slurm_error"] else []))
 
 

@@ -13,6 +13,7 @@ from submitit.core.utils import FailedJobError
 
 from launchers.plan_launcher import Ended
 from launchers.slurm import commands, endings
+from launchers.slurm.answers import SharedAnswer
 from launchers.slurm.commands import ClusterUnavailable, Refused, SubmitLimit
 from launchers.slurm.ledger import Ledger, Submitted
 from launchers.slurm.queue import cancel, find, in_ranges
@@ -24,6 +25,8 @@ from sweep.plan.packs import Pack, Task
 from sweep.results.paths import SweepDir
 from sweep.terminal import shell_command
 from sweep.worker.environment import environment, worker_environment
+
+_SHARE_OF_POLL = 0.8  # an answer this old is used, of the time between two looks: ours is a new one each time
 
 PackMaker = Callable[[str, tuple[Task, ...]], Pack]  # of a pack's id and its tasks
 
@@ -49,7 +52,8 @@ class SlurmExecutor:
         self._waiting: deque[Pack] = deque()
         self._packs: dict[str, Pack] = {}
         self._submitted: dict[str, Submitted] = {}
-        self._watch = Watch(poll_s)
+        self._watch = Watch(poll_s, SharedAnswer(sweep_dir.results, _SHARE_OF_POLL * poll_s).states)
+        self._leaving: list[Submitted] = []  # tasks that SLURM showed alive when nothing of their packs was left
         self._verdicts: dict[str, Ended] = {}  # by pack: of tasks that are over, before they are seen to be gone
         self._withdrawn: set[str] = set()  # names whose arrays may still appear
         self._polled = 0.0
@@ -89,6 +93,11 @@ class SlurmExecutor:
         limits = {"time_limit_s": self._limits.time_min * 60.0, "warning_s": float(self._limits.signal_delay_s)}
         self._waiting += [dataclasses.replace(pack, **limits) for pack in packs]  # type: ignore[arg-type]
         self._submit_waiting()
+
+    @property
+    def in_queue(self) -> int:
+        """Packs that SLURM has."""
+        return len(self._submitted)
 
     @property
     def waiting(self) -> int:
@@ -202,8 +211,10 @@ class SlurmExecutor:
 
     def finish(self, pack: Pack) -> None:
         self._ledger.end(pack.pack_id)
-        if pack.pack_id in self._submitted:
-            self._watch.forget(self._submitted[pack.pack_id])
+        if entry := self._submitted.get(pack.pack_id):
+            found = self._watch.state(entry)
+            self._leaving += [entry] if found and not found.is_over else []
+            self._watch.forget(entry)
         for known in (self._packs, self._submitted, self._verdicts):
             known.pop(pack.pack_id, None)
 
@@ -215,6 +226,29 @@ class SlurmExecutor:
         parts += [f"{len(held)} HELD: `{shlex.join(['scontrol', 'release', *in_ranges(held)])}`"] if held else []
         parts += [f"{len(self._waiting)} packs wait for room in the queue"] if self._waiting else []
         return ", ".join([*parts, *([self._trouble] if self._trouble else [])])
+
+    def farewell(self) -> str:
+        """Says which tasks are alive although nothing is left for them to do; asks SLURM. Empty for none."""
+        try:
+            self._watch.look(self._leaving)
+        except (ClusterUnavailable, Refused) as error:
+            return f"SLURM does not answer ({error}): whether all tasks have ended is not known"
+        states = {entry.task: self._watch.state(entry) for entry in self._leaving}
+        alive = [task for task, found in states.items() if found and not found.is_over]
+        return f"{len(alive)} tasks still end in SLURM: {', '.join(in_ranges(alive))}" if alive else ""
+
+    def expected(self) -> str:
+        """Says which tasks are in the queue, how they are, when the first that waits may start, and where logs are."""
+        tasks = ", ".join(in_ranges(entry.task for entry in self._submitted.values()))
+        try:
+            self._watch.look(self._submitted.values())
+        except (ClusterUnavailable, Refused) as error:
+            return f"tasks {tasks}; SLURM does not answer: {error}"
+        pending = [s for s in map(self._watch.state, self._submitted.values()) if s and s.state == "PENDING"]
+        starts = sorted(state.start for state in pending if state.start[:1].isdigit())
+        start = f"; the first that waits may start at {starts[0]}" if starts else ""
+        unknown = "; SLURM has not said yet when they start" if pending and not starts else ""
+        return f"tasks {tasks}: {self.summary()}{start}{unknown}; logs: {self._sweep_dir.logs}"
 
     def interrupt(self) -> None:
         """Leaves the tasks in the queue."""

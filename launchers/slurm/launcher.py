@@ -112,8 +112,13 @@ class SlurmLauncher(PlanLauncher):
             print(f"{len(in_queue)} runs are in SLURM's queue already, in {len(attached)} tasks: following them")
         launch.submit([task for task in tasks if task.task_id not in in_queue])
         if settings.wait:
-            return launch.follow()
+            tally = launch.follow()
+            if text := executor.farewell():
+                print(text)
+            return tally
         print(f"submitted. {executor.way_on()}")
+        if executor.in_queue:
+            print(executor.expected())
         if executor.waiting:
             print(f"{executor.waiting} packs found no room in the queue: give the same command again later")
         if elsewhere:

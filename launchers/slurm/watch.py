@@ -1,7 +1,7 @@
 """What has become of the tasks of one sweep: alive, over, or not known to SLURM."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from launchers.slurm.ledger import Submitted
 from launchers.slurm.queue import TaskState, cancel, job_of, queue, shown
@@ -16,8 +16,9 @@ class Watch:
     A task is known by its id and its name: after a crash, slurmctld may give an id a second time.
     """
 
-    def __init__(self, poll_s: float = 0.0) -> None:
-        self._poll_s = poll_s
+    def __init__(self, poll_s: float = 0.0, ask: Callable[[Iterable[str]], dict[str, TaskState]] = queue) -> None:
+        """`ask` is how SLURM is asked at a look; its answer may be a little old."""
+        self._poll_s, self._ask = poll_s, ask
         self._states: dict[str, TaskState] = {}
         self._over_since: dict[str, float] = {}
         self._endings: dict[str, TaskState] = {}  # of tasks that are over; of one job they are asked for at once
@@ -25,7 +26,7 @@ class Watch:
     def look(self, entries: Iterable[Submitted]) -> None:
         """Asks SLURM; raises what its commands raise."""
         entries = list(entries)
-        self._states, self._endings = queue(entry.task for entry in entries), {}
+        self._states, self._endings = self._ask(entry.task for entry in entries), {}
         for entry in entries:
             found = self.state(entry)
             if found is None or found.is_over:

@@ -9,7 +9,9 @@ from typing import cast
 import pandas as pd
 import pyarrow.parquet as pq
 
+from launchers.slurm.answers import SharedAnswer
 from launchers.slurm.ledger import Ledger
+from launchers.slurm.queue import TaskState, in_ranges
 from launchers.slurm.watch import Watch
 from sweep.config.checks import ConfigError, allowed
 from sweep.config.work import Kind
@@ -109,13 +111,45 @@ def running(events: Iterable[Event]) -> set[str]:
     return {task_id for task_id, event in last.items() if isinstance(event, Started)}
 
 
-def scheduler_states(sweep: Sweep) -> Counter[str]:
-    """Counts its tasks in SLURM's queue by state; raises what the commands raise."""
+def scheduler_tasks(sweep: Sweep, max_age_s: float) -> list[dict[str, str]]:
+    """Returns its tasks in SLURM's queue, with their nodes, times and logs; raises what the commands raise.
+
+    SLURM's answer may be `max_age_s` old: all who watch a results directory share one.
+    """
     live, _ = sweep.ledger().open()
-    watch = Watch()
+    watch = Watch(ask=SharedAnswer(sweep.folder.results, max_age_s).states)
     watch.look(live)
-    found = map(watch.state, live)
-    return Counter(state.state if state else "UNKNOWN" for state in found)
+    states = {entry.task: watch.state(entry) or TaskState("UNKNOWN") for entry in live}
+    return [_task(task, state, sweep.folder.log(task)) for task, state in states.items()]
+
+
+def _task(task: str, found: TaskState, log: Path) -> dict[str, str]:
+    facts = {name: getattr(found, name) for name in ("state", "reason", "nodes", "start", "end")}
+    return {"task": task, **facts, "log": str(log)}
+
+
+def describe_tasks(tasks: Sequence[Mapping[str, str]]) -> list[str]:
+    """Returns `scheduler_tasks` as lines: how many are in which state, and of each state and reason which and where."""
+    if not tasks:
+        return []
+    states = Counter(task["state"].lower() for task in tasks).most_common()
+    groups: dict[tuple[str, str], list[Mapping[str, str]]] = {}
+    for task in tasks:
+        groups.setdefault((task["state"], task["reason"]), []).append(task)
+    lines = [_group(state.lower(), reason, own) for (state, reason), own in groups.items()]
+    counted = ", ".join(f"{count} {state}" for state, count in states)
+    return [f"tasks in SLURM: {counted}", *lines, f"  a log: {tasks[-1]['log']}"]
+
+
+def _group(state: str, reason: str, tasks: Sequence[Mapping[str, str]]) -> str:
+    why = f" ({reason})" if reason not in ("", "None") else ""
+    nodes = sorted({task["nodes"] for task in tasks if task["nodes"]})
+    where = f" on {', '.join(nodes)}" if nodes else ""
+    is_waiting = state == "pending"
+    times = sorted(task["start" if is_waiting else "end"] for task in tasks)
+    known = [time for time in times if time[:1].isdigit()]
+    until = f", {'from' if is_waiting else 'until'} {known[0] if is_waiting else known[-1]}" if known else ""
+    return f"  {', '.join(in_ranges(task['task'] for task in tasks))} {state}{why}{where}{until}"
 
 
 def describe_early(ends: Sequence[EndedEarly]) -> list[str]:

@@ -49,6 +49,16 @@ class ResultsDir:
         return self.path / "claims"
 
     @property
+    def queue(self) -> Path:
+        """SLURM's last answer about the tasks of the sweeps."""
+        return self.path / ".queue.json"
+
+    @property
+    def queue_lock(self) -> Path:
+        """Is there while somebody asks SLURM."""
+        return self.path / ".queue.asking"
+
+    @property
     def accepted_code(self) -> Path:
         """Older code that a user accepted as equal to a later one."""
         return self.path / "accepted_code.jsonl"

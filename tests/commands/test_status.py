@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.commands.observe import find_sweeps
+from sweep.commands.observe import describe_tasks, find_sweeps
 from sweep.config.checks import ConfigError
 from sweep.results.accepted import Acceptance, record_acceptance
 from sweep.results.claims import Claims
@@ -57,7 +57,7 @@ def test_json(results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     (sweep,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert sorted(sweep) == [
         "axes", "bits", "deaths", "early_ends", "elsewhere", "failures", "hours", "other_code", "results_dir", "runs",
-        "runs_per_hour", "seconds_left", "slurm", "slurm_error", "sweep",
+        "runs_per_hour", "seconds_left", "slurm", "slurm_error", "sweep", "tasks",
     ]  # fmt: skip
     left = {"running": 1, "elsewhere": 0, "waiting": 1}
     assert sweep["runs"] == {"planned": 6, "finished": 2, "diverged": 1, "failed": 1} | left
@@ -159,3 +159,19 @@ def test_plans_that_name_no_code_say_nothing_of_it(tmp_path: Path) -> None:
 def test_bad_arguments(given: str, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=f"{given}: allowed are"):
         run_main(monkeypatch, f"results_dir={results}", given)
+
+
+def test_tasks_are_listed_with_jobs_nodes_reasons_times_and_a_log() -> None:
+    tasks = [
+        *({"task": f"7_{i}", "state": "RUNNING", "reason": "None", "nodes": "n1", "start": "2026-01-01T00:00:00",
+           "end": f"2026-01-01T0{i}:00:00", "log": f"/l/7_{i}"} for i in (1, 2)),
+        {"task": "8", "state": "PENDING", "reason": "Priority", "nodes": "", "start": "2026-01-02T00:00:00",
+         "end": "N/A", "log": "/l/8"},
+    ]  # fmt: skip
+    assert describe_tasks(tasks) == [
+        "tasks in SLURM: 2 running, 1 pending",
+        "  7_[1-2] running on n1, until 2026-01-01T02:00:00",
+        "  8 pending (Priority), from 2026-01-02T00:00:00",
+        "  a log: /l/8",
+    ]
+    assert describe_tasks([]) == []
