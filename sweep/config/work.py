@@ -25,7 +25,7 @@ class Options(Protocol):
 
     @property
     def unknown_parts(self) -> Sequence[str]:
-        """Those that are not known here, as they are asked for, such as `measure=my_package.my_measure`."""
+        """Returns those that are not known here, as they are asked for, such as `measure=my_package.my_measure`."""
         ...
 
 
