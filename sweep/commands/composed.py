@@ -8,6 +8,7 @@ import hydra
 from omegaconf import DictConfig
 
 from sweep.commands.arguments import Argument, Command
+from sweep.commands.grammar import check_words, readable
 from sweep.commands.plugins import CONF, register_plugins, with_default_launcher
 from sweep.commands.sweeper import PlanSweeper
 
@@ -26,10 +27,11 @@ class ComposedCommand(Command):
 
     def for_hydra(self, words: Sequence[str]) -> list[str]:
         """The command line as Hydra takes it; raises `ConfigError` on a key that is not declared."""
+        check_words(words)
         return [self._for_hydra(argument) for argument in map(Argument, words)]
 
     def _for_hydra(self, argument: Argument) -> str:
-        return self.section_of(argument).for_hydra(argument) if argument.gives_value else argument.word
+        return readable(self.section_of(argument).for_hydra(argument)) if argument.gives_value else argument.word
 
     def run(self, words: Sequence[str], task: Callable[[DictConfig], None]) -> None:
         """Composes the configuration of a command line; `task` is called with it where there is no -m."""
