@@ -16,28 +16,16 @@ from sweep import PROJECT
 from sweep.config import outside
 from sweep.results.provenance import git_state
 from sweep.worker.snapshot import PACKAGES, make_snapshot
-from tests.sweeps import SMALL
+from tests.faulty import FAULTY, waiting
+from tests.sweeps import ONE_OPTIMIZER, SMALL, worker_pids
+from tests.waiting import wait_until
 
 DECIDES, OLD, NEW = "sweep/config/run.py", "sorted({*early, *late, run.epochs})", "[run.epochs]"
-ONE = [*SMALL, "eval_every_epochs=1", "hydra/launcher=local", "device=cpu"]
-# A command whose checkout is edited, and the edit committed, after its packs were submitted and before a worker starts.
-COMMAND = f"""
-import subprocess, sys
-from pathlib import Path
-from launchers.local import LocalExecutor
-from sweep import PROJECT, run
-advance = LocalExecutor.advance
-def edit_and_advance(executor):
-    LocalExecutor.advance = advance
-    for pack in executor._waiting:
-        print("planned", *(task.code for task in pack.tasks))
-    file = PROJECT / {DECIDES!r}
-    file.write_text(file.read_text().replace({OLD!r}, {NEW!r}))
-    subprocess.run(["git", "-C", PROJECT, "commit", "--quiet", "--all", "--message=edit"], check=True)
-    advance(executor)
-LocalExecutor.advance = edit_and_advance
-run.main()
-"""
+# Two runs, each in a pack of its own, the second of which waits for the worker of the first.
+TWO = (
+    "-m", "grid=demo", *SMALL, *ONE_OPTIMIZER, "bits=4", "seed=0,1", "eval_every_epochs=1", FAULTY,
+    "hydra/launcher=local", "device=cpu", "workers=1", "pack_minutes=0.000001",
+)  # fmt: skip
 AUTHOR = {f"GIT_{who}_{what}": "me@here" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
@@ -62,8 +50,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Done:
-    """One run by a command whose checkout was edited under it."""
+class Second:
+    """The run whose worker started after the checkout was edited, and the edit committed."""
 
     planned: str  # fingerprint
     commit: str  # of the checkout when it was planned
@@ -72,33 +60,49 @@ class Done:
     log: str
 
 
-def run_while_edited(checkout: Path, results_dir: Path, *arguments: str) -> Done:
-    commit = git(checkout, "rev-parse", "HEAD")
-    command = [sys.executable, "-c", COMMAND, *ONE, *arguments, f"results_dir={results_dir}"]
-    env = os.environ | AUTHOR | {"PYTHONPATH": str(checkout)}
-    done = subprocess.run(command, cwd=checkout.parent, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (planned,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("planned")]
-    (row,) = pd.read_parquet(results_dir / "rows").to_dict("records")
-    epochs = pd.read_parquet(results_dir / "curves").dropna(subset="test_loss")["epoch"].tolist()
-    (log,) = results_dir.glob("sweeps/*/logs/*_log.out")
-    assert git(checkout, "rev-parse", "HEAD") != commit
-    return Done(planned, commit, row, epochs, log.read_text())
+def second_of_two(checkout: Path, results_dir: Path, *arguments: str) -> Second:
+    """Sweeps two runs; the first is held at its first epoch while the code that decides what is evaluated is edited."""
+    commit, gate = git(checkout, "rev-parse", "HEAD"), results_dir / "go"
+    env = waiting(gate) | AUTHOR | {"PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
+    command = [sys.executable, "-m", "sweep.run", *TWO, *arguments, f"results_dir={results_dir}"]
+    sweep = subprocess.Popen(command, cwd=results_dir.parent, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_until(lambda: worker_pids(results_dir) or sweep.poll() is not None, 120, "a run that waits at its first epoch")
+    edit(checkout)
+    gate.touch()
+    said = sweep.communicate(timeout=300)[0].decode()
+    assert sweep.returncode == 0, said
+    first, second = pd.read_parquet(results_dir / "rows").sort_values("started_at").to_dict("records")
+    (plan,) = results_dir.glob("sweeps/*/plan.parquet")
+    planned = pd.read_parquet(plan).set_index("run_id")["code"]
+    evaluated = pd.read_parquet(results_dir / "curves").dropna(subset="test_loss").groupby("run_id")["epoch"].agg(list)
+    assert (evaluated[first["run_id"]], first["code"]) == ([1, 2, 3], planned[first["run_id"]]), "before the edit"
+    logs = sorted(results_dir.glob("sweeps/*/logs/*_log.out"), key=lambda path: path.stat().st_mtime)
+    assert len(logs) == 2, "a pack each"
+    run_id = second["run_id"]
+    return Second(planned[run_id], commit, second, evaluated[run_id], logs[-1].read_text())
+
+
+def edit(checkout: Path) -> None:
+    file = checkout / DECIDES
+    assert OLD in file.read_text()
+    file.write_text(file.read_text().replace(OLD, NEW))
+    git(checkout, "commit", "--quiet", "--all", "--message=edit")
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_workers_and_ranks_import_the_code_as_planned(processes: int, checkout: Path, tmp_path: Path) -> None:
-    done = run_while_edited(checkout, tmp_path / "r", "snapshot=true", f"processes_per_run={processes}")
-    assert done.epochs == [1, 2, 3]
-    assert (done.row["code"], done.row["commit"], done.row["dirty"]) == (done.planned, done.commit, False)
-    assert "edited" not in done.log
+    second = second_of_two(checkout, tmp_path / "r", "snapshot=true", f"processes_per_run={processes}")
+    assert second.epochs == [1, 2, 3]
+    assert (second.row["code"], second.row["commit"], second.row["dirty"]) == (second.planned, second.commit, False)
+    assert "edited" not in second.log
 
 
 def test_without_a_snapshot_the_log_says_that_the_code_was_edited(checkout: Path, tmp_path: Path) -> None:
-    done = run_while_edited(checkout, tmp_path / "r")
-    assert done.epochs == [3]
-    assert done.row["code"] != done.planned and done.row["commit"] == git(checkout, "rev-parse", "HEAD") != done.commit
-    assert "the code of 1 of 1 runs was edited since they were planned" in done.log
+    second = second_of_two(checkout, tmp_path / "r")
+    assert second.epochs == [3]
+    assert second.row["code"] != second.planned
+    assert second.row["commit"] == git(checkout, "rev-parse", "HEAD") != second.commit
+    assert "the code of 1 of 1 runs was edited since they were planned" in second.log
     assert not list((tmp_path / "r").glob("sweeps/*/code"))
 
 
