@@ -24,7 +24,7 @@ from sweep.results.journal import History, JournalReader, record
 from sweep.results.paths import SweepDir
 from sweep.worker.causes import CANCELLED, CRASHED, KILLED, OUT_OF_MEMORY, limit_of
 from sweep.worker.commit import CommittedRows, commit_failure
-from sweep.worker.crashes import end_of
+from sweep.worker.crashes import end_of, full_disk_of
 from sweep.worker.environment import search_path
 from sweep.worker.packing import describe_split, split_for_workers
 
@@ -178,6 +178,10 @@ class Launch:
             self._display.say(f"{len(left)} runs were cancelled with their task; log: {end.log}")
             self.tally.give_up(task.task_id for task in left)
             return
+        if full := full_disk_of(end.log):
+            self._finish(active)
+            self._executor.stop()
+            raise ConfigError(full)
         if active.worker is None and end.cause in early.CAUSES:
             self._begin_again(active, end)
             return

@@ -22,6 +22,7 @@ from sweep.commands.defaults import check_part
 from sweep.commands.execute import Point, describe_all, train
 from sweep.commands.weight_names import WeightNames, twin_command
 from sweep.config.checks import ConfigError
+from sweep.config.disk import full_disk
 from sweep.config.facts import DataFacts
 from sweep.config.grid import AXES, GROUPS, Axis, composed_and_merged, expand, fixed_axis, parse_parts
 from sweep.config.run import SOURCE_KEYS, DataSource, make_run
@@ -37,6 +38,10 @@ def errors_for_hydra() -> Iterator[None]:
         yield
     except ConfigError as error:
         raise CompactHydraException(f"error: {error}") from None
+    except Exception as error:
+        if text := full_disk(error):
+            raise CompactHydraException(f"error: {text}") from None
+        raise
 
 
 def values_of(config: DictConfig) -> dict[str, Any]:

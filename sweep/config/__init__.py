@@ -8,13 +8,14 @@ import sys
 from types import TracebackType
 
 from sweep.config.checks import ConfigError
+from sweep.config.disk import full_disk
 
 _with_trace = sys.excepthook
 
 
 def _show(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, ConfigError):
-        print(f"error: {error}", file=sys.stderr)
+    if text := str(error) if isinstance(error, ConfigError) else full_disk(error):
+        print(f"error: {text}", file=sys.stderr)
     else:
         _with_trace(error_type, error, trace)
 

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweep.config.disk import FULL
+
 SIGNALS = {
     "Segmentation fault": "SIGSEGV",
     "Aborted": "SIGABRT",
@@ -52,6 +54,11 @@ def end_of(log: Path) -> str:
     lines = _tail(log)
     starts = [at for at, line in enumerate(lines) if _FATAL.search(line)] if crash_signal(log) else []
     return "\n".join(lines[starts[-1] :][:CRASH_LINES] if starts else lines[-LOG_LINES:])
+
+
+def full_disk_of(log: Path) -> str:
+    """Returns the line by which the worker that wrote `log` ended at a full disk; empty where it did not."""
+    return next((line for line in reversed(_tail(log)[-LOG_LINES:]) if line.startswith(FULL)), "")
 
 
 def _tail(log: Path) -> Sequence[str]:

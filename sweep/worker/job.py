@@ -10,6 +10,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from sweep.config.disk import full_disk
 from sweep.plan.packs import Pack, Task
 from sweep.results import provenance
 from sweep.results.claimant import Claimant
@@ -39,7 +40,12 @@ def work_on(pack: Pack, when_warned: Callable[[], None] = lambda: None) -> None:
     extend_search_path(pack.search_path)
     torch.set_num_threads(pack.settings.threads)
     worker = _PackInWork(pack)
-    worker.work()
+    try:
+        worker.work()
+    except Exception as error:
+        if text := full_disk(error):
+            sys.exit(text)  # the launcher looks for it in the log: no run is to blame, and none can be saved
+        raise
     if worker.stop.signal == signal.SIGUSR2 and not worker.is_done:
         when_warned()
     if worker.has_failed:
@@ -140,6 +146,8 @@ class _PackInWork:
                 del opened[task.task_id]  # not before its row is written: that can raise, too
             return
         except Exception as error:
+            if full_disk(error):
+                raise
             trace, last_line = traceback.format_exc(), traceback.format_exception_only(error)[-1].strip()
         print(trace, flush=True)
         left = self._end_with_rows(list(opened.values()))

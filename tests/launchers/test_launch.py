@@ -1,5 +1,6 @@
 """The rules by which runs of dead workers are tried again, with an executor that only pretends."""
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from launchers.launch import Launch
 from launchers.plan_launcher import Ended
 from launchers.progress import Tally
 from sweep.config.checks import ConfigError
+from sweep.config.disk import full_disk
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
 from sweep.results.events import Died, EndedEarly, Finished, Started
@@ -242,3 +244,16 @@ def test_a_node_on_which_nothing_begins_does_not_hold_a_pack_for_ever(tmp_path: 
     script = ["early killed", causes.NODE_LOST] * 9
     with pytest.raises(ConfigError, match="3 tasks ended before their first run"):
         follow(tmp_path, script, runs=2, pack_minutes=1e-9, max_attempts=3)
+
+
+def test_a_full_disk_stops_the_sweep_in_one_line_and_blames_no_run(tmp_path: Path) -> None:
+    log = ResultsDir(tmp_path).sweep("s").path / "log"
+    log.parent.mkdir(parents=True)
+    line = full_disk(OSError(errno.ENOSPC, "No space left on device", "/r/rows/x.parquet"))
+    log.write_text(f"epoch 1\n{line}\nsrun: error: task 0: Exited with exit code 1\n")
+    with pytest.raises(
+        ConfigError, match=r"^no space left for /r/rows/x.parquet: .* the same command goes on"
+    ) as error:
+        follow(tmp_path, [causes.KILLED] * 9, runs=2, max_attempts=1)
+    assert "\n" not in str(error.value)
+    assert statuses(tmp_path) == [] and History(tmp_path).deaths == {}

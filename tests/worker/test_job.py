@@ -1,6 +1,7 @@
 """A worker and its pack: which engine trains a task, and what it does with tasks that are done or raise."""
 
 import datetime
+import errno
 import signal
 from collections import Counter
 from pathlib import Path
@@ -178,3 +179,23 @@ def test_a_run_with_a_row_never_fails(tmp_path: Path, monkeypatch: pytest.Monkey
     work_on(pack)
     assert faults and statuses(tmp_path) == ["finished"] * 2
     assert events(pack) == [("started", 0), ("finished", 0), ("started", 1), ("finished", 1)]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("written", ["commit", "record"])
+def test_a_full_disk_ends_the_worker_in_one_line_and_fails_no_run(
+    written: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of rows, and of the journal; what was not saved is trained when there is room again."""
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/r/file")
+
+    monkeypatch.setattr(job, written, full)
+    pack = pack_of(3, tmp_path, engine)
+    with pytest.raises(SystemExit, match=r"^no space left for /r/file: .* the same command goes on"):
+        work_on(pack)
+    assert not [event for event, _ in events(pack) if event == "failed"]
+    monkeypatch.undo()
+    work_on(pack)
+    assert statuses(tmp_path) == ["finished"] * 3
