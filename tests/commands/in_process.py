@@ -3,6 +3,7 @@
 import io
 import runpy
 import sys
+import tempfile
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -10,13 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sweep import run
-from sweep.commands import sweeper
-from sweep.commands.execute import Point
-from sweep.config.facts import DataFacts
-from sweep.config.settings import Settings
-from sweep.plan.plan import make_plan
-from tests.todays_code import today
+from sweep import data, run
 
 
 def refusal(command: str, *arguments: str) -> str:
@@ -47,13 +42,11 @@ def _status_of(command: str) -> int | str | None:
 
 
 def planned(tmp_path: Path, *arguments: str) -> pd.DataFrame:
-    """The runs of a sweep as the command composes them."""
-
-    def keep(points: list[Point], facts: dict[str, DataFacts], settings: Settings, launcher: object) -> None:
-        make_plan("", points, facts, [], today, "cpu").write(tmp_path / "plan.parquet")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweeper, "train", keep)
-        patch.setattr(sys, "argv", ["sweep.run", *arguments, "hydra/launcher=local"])
+    """The plan that a sweep leaves on disk before images are prepared; here the command ends then."""
+    results_dir = Path(tempfile.mkdtemp(dir=tmp_path))
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit, match="planned"):
+        patch.setattr(data, "prepare", lambda *asked: sys.exit("planned"))
+        patch.setattr(sys, "argv", ["sweep.run", *arguments, "hydra/launcher=local", f"results_dir={results_dir}"])
         run.main()
-    return pd.read_parquet(tmp_path / "plan.parquet")
+    (plan,) = results_dir.glob("sweeps/*/plan.parquet")
+    return pd.read_parquet(plan)
