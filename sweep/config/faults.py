@@ -11,7 +11,7 @@ from typing import Any
 from sweep.config import outside
 from sweep.config.checks import ConfigError
 
-_TYPES = (int, float, str, bool, tuple[int, ...])
+_TYPES = (int, float, str, bool, tuple[int, ...], tuple[float, ...])
 
 
 def check_hyperparameter(own: Any, required: object) -> None:
@@ -19,7 +19,9 @@ def check_hyperparameter(own: Any, required: object) -> None:
     if not own.name.isidentifier() or keyword.iskeyword(own.name):
         raise ConfigError(f"hyperparameter {own.name!r}: a name of letters, digits and underscores is needed")
     if own.type not in _TYPES:
-        raise ConfigError(f"{own.name} has the type {own.type}: allowed are int, float, str, bool, tuple[int, ...]")
+        raise ConfigError(
+            f"{own.name} has the type {own.type}: allowed are int, float, str, bool, tuple[int, ...], tuple[float, ...]"
+        )
     is_number = own.type not in (str, bool)
     if own.parse is None and is_number and own.low is None and own.high is None:
         raise ConfigError(f"{own.name} has no range: give low, high or both, or parse")

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
-from sweep.config.checks import ConfigError, check_number
+from sweep.config import outside
+from sweep.config.checks import ConfigError, allowed, check_number
 from sweep.config.parts import Hyperparameter, Part, Values, part_of, parts_of
 
 # The forms of the weights that are measured: as they are, and with BN folded into the convolutions.
@@ -72,6 +73,7 @@ def measures() -> Mapping[str, Measure]:
     found = parts_of(Measure).items()
     ordered = dict(sorted(found, key=lambda item: (item[1].is_from_outside, item[1].paper, item[0])))
     _check_columns(ordered.values())
+    _check_tables(ordered.values())
     return ordered
 
 
@@ -90,6 +92,20 @@ def _check_columns(all_measures: Iterable[Measure]) -> None:
                 )
         if not measure.columns:
             raise ConfigError(f"{measure.module}: a measure needs columns: give of_form, of_run or both")
+
+
+def _check_tables(all_measures: Iterable[Measure]) -> None:
+    """Raises `ConfigError` where a column from outside is for no table of ours, and for none from outside."""
+    known = tuple(all_measures)
+    ours = tuple(sorted({c.table for each in known if not each.is_from_outside for c in each.columns if c.table}))
+    for measure in known:
+        for column in measure.columns:
+            name = column.table
+            if name and name not in ours and not (outside.is_dotted(name) and outside.is_found(name)):
+                raise ConfigError(
+                    f"{measure.module}: the column {column.name} has table={name}: allowed are {allowed(ours)}, the "
+                    f"module of a table from outside, or none"
+                )
 
 
 def check_measures(name: str, value: object) -> str:

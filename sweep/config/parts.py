@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache
 from types import ModuleType
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_args
 
 from sweep.config import faults, outside
 from sweep.config.checks import (
@@ -41,9 +41,10 @@ def no_conflict(values: Values) -> str | None:
 class Hyperparameter:
     """One value that can change a run's numbers.
 
-    `type` is int, float, str, bool or tuple[int, ...]. `neutral` is the value that changes nothing: a run has it where
-    nothing reads the hyperparameter, and ids are made without those that are at it, unless `in_every_id`, so that a
-    new one leaves the ids of stored runs as they are. `read_if` says with which other values it is read at all.
+    `type` is int, float, str, bool, tuple[int, ...] or tuple[float, ...]. `neutral` is the value that changes nothing:
+    a run has it where nothing reads the hyperparameter, and ids are made without those that are at it, unless
+    `in_every_id`, so that a new one leaves the ids of stored runs as they are. `read_if` says with which other values
+    it is read at all.
     """
 
     name: str
@@ -93,10 +94,11 @@ class Hyperparameter:
             return check_integer(self.name, value, low, self.high)
         return check_number(self.name, value, low, self.low_open, self.high)
 
-    def _numbers(self, value: object) -> tuple[int, ...]:
+    def _numbers(self, value: object) -> tuple[int | float, ...]:
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise ConfigError(f"{self.name}={value}: allowed is a list, each {self.allowed}")
-        return tuple(int(replace(self, type=int)._number(item)) for item in value)
+        item_type = get_args(self.type)[0]
+        return tuple(replace(self, type=item_type)._number(item) for item in value)
 
     @property
     def allowed(self) -> str:
@@ -107,7 +109,7 @@ class Hyperparameter:
             return allowed(("true", "false"))
         if self.parse or self.type is str:
             return "see its meaning"
-        return bounds_in_words(self.type is not float, self.low, self.high, self.low_open)
+        return bounds_in_words(self.type not in (float, tuple[float, ...]), self.low, self.high, self.low_open)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,10 @@ import pytest
 
 from sweep.config.measures import FORMS, ImagePasses, in_table, measures, ranked
 from sweep.config.measuring import MeasureConfig, make_measure_config, values_of
+from sweep.config.parts import parts_of
 from sweep.results.schema import MEASURES
+from sweep.tables.flatness import FlatnessTable
+from sweep.tables.table import Table
 
 BOUNDS = [f"{f}_{s}{o}" for f in ("pacbayes", "sharpness") for s in ("", "mag_") for o in ("init", "orig")]
 SETTINGS_THAT_ALL_HAVE = {"seed", "precision", "train_images"}
@@ -38,6 +41,8 @@ def test_the_columns_are_those_of_stored_rows() -> None:
 def test_what_is_ranked_and_tabulated_is_what_papers_print_in_their_order() -> None:
     assert in_table("2") == ("l2_norm", "distance") and list(in_table("3")) == BOUNDS
     assert list(ranked()) == ["l2_norm", "distance", *BOUNDS, "hessian_eigenvalue"]
+    of_measures = {part.name for part in parts_of(Table).values() if isinstance(part, FlatnessTable)}
+    assert {c.table for each in measures().values() for c in each.columns if c.table} == of_measures
     scales = {c.name: c.scale for c in measures()["bounds"].of_form if c.scale}
     assert scales == {
         name: ("sigma" if name.startswith("pacbayes") else "alpha") + "_mag" * ("_mag_" in name) for name in BOUNDS

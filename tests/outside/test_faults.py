@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.chosen import ALL_PARTS, OF_PARTS
 from sweep.config.datasets import DataSet
 from sweep.config.faults import check_code, check_hyperparameter
-from sweep.config.parts import REQUIRED, declared_in, declared_outside, parts_of
+from sweep.config.parts import REQUIRED, Hyperparameter, declared_in, declared_outside, parts_of
 from sweep.config.run import RUN_FIELDS
 from sweep.results.rows import measures_store, run_of_row, stored
 from tests.measure_row_of import measure_row_of
@@ -163,6 +164,19 @@ def test_a_part_that_is_whole(text: str, importable: Path) -> None:
     package(importable, text)
     part = declared_outside.__wrapped__("my_package.my_part")
     assert part.name == "my_package.my_part" and [own.name for own in part.reads] == ["gain"]
+
+
+def test_a_list_of_numbers_is_allowed_and_checked() -> None:
+    radii = Hyperparameter("radii", tuple[float, ...], "of balls", neutral=(0.5,), low=0, low_open=True)
+    check_hyperparameter(radii, REQUIRED)
+    found = radii.check([1, 0.25])
+    assert found == (1.0, 0.25) and [type(item) for item in found] == [float, float]
+    with pytest.raises(ConfigError, match=r"radii=0\.0: allowed is a number above 0"):
+        radii.check([0.5, 0.0])
+    whole = replace(radii, type=tuple[int, ...], neutral=(1,))
+    assert [type(item) for item in whole.check([2, 3])] == [int, int]
+    with pytest.raises(ConfigError, match=r"radii=0\.25: allowed is a whole number from 0 up"):
+        whole.check([0.25])
 
 
 def test_our_own_parts_would_pass() -> None:

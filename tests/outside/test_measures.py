@@ -71,6 +71,8 @@ def test_an_edit_of_it_makes_its_measurements_stale_and_no_others(trained: tuple
         ('"p_norm", float', '"l2_norm", float', "both declare the column raw_l2_norm: rename one"),
         ('"tensors", int', '"seconds", int', "every row of measures has a column seconds: rename yours"),
         ('"tensors", int', '"tensors", dict', "the column tensors has the type <class 'dict'>: allowed are int, float"),
+        ('table="2"', 'table="two"', "p_norm has table=two: allowed are 2, 3, the module of a table from outside, or"),
+        ('table="2"', 'table="my_package.gone"', "p_norm has table=my_package.gone: allowed are 2, 3, the module"),
         ("neutral=2.0, ", "", "power of my_package.my_part needs a neutral value"),
         ('"power", float', '"seed", float', "seed: a part declares it, and every measurement has it"),
         ("def of_run(subject)", "def of_runs(subject)", "has no of_run(subject), which is called"),
