@@ -14,12 +14,13 @@ from sweep.results.paths import SweepDir
 from sweep.worker.commit import CommittedRows
 
 LOOK_EVERY_S = 2.0  # at one task
-LOOK_AT_MOST = 50  # at a time: three file operations each
+LOOKS_PER_S = 50.0  # at all of them: each takes about six file operations
+LOOK_AT_MOST = 50  # at a time
 ASK_QUEUE_EVERY_S = 15.0
 
 
 class Deferred:
-    """Such tasks, each looked at every `LOOK_EVERY_S` at most, and `LOOK_AT_MOST` at a time."""
+    """Such tasks, each looked at every `LOOK_EVERY_S`, or less often where they are many."""
 
     def __init__(
         self, sweep_dir: SweepDir, settings: Settings, claims: Claims, clock: Callable[[], float] = time.monotonic
@@ -43,10 +44,11 @@ class Deferred:
     def look(self) -> tuple[list[End], list[Task]]:
         """Returns how tasks ended that have a row now, and tasks that nobody has any more. Both leave here."""
         due = itertools.takewhile(lambda task_id: self._due[task_id] <= self._clock(), self._due)
+        again = self._clock() + max(LOOK_EVERY_S, len(self._tasks) / LOOKS_PER_S)
         ended = []
         for task_id in list(itertools.islice(due, LOOK_AT_MOST)):
             del self._due[task_id]
-            self._due[task_id] = self._clock() + LOOK_EVERY_S  # the last one
+            self._due[task_id] = again  # the last one
             if status := self._committed().status_of(self._tasks[task_id]):
                 ended.append(END_OF[status](task_id))
             elif self._claims.clear(task_id) is None:

@@ -54,6 +54,17 @@ def test_three_commands_at_once_train_every_run_once(tmp_path: Path) -> None:
     assert len(rows) == rows["run_id"].nunique() == 9
 
 
+def test_a_search_beside_a_grid_trains_every_run_once(tmp_path: Path) -> None:
+    where = [f"results_dir={tmp_path / 'r'}", "workers=1", "pack_minutes=0.001"]
+    searched = ["hydra/sweeper=optuna", "sampler=random", "n_trials=4"]
+    commands = [start(*SWEEP, "bits=2,4", "seed=choice(0,1)", *more, *where) for more in ([], searched)]
+    outputs = [command.communicate(timeout=600)[0] for command in commands]
+    assert [command.returncode for command in commands] == [0, 0], "\n".join(outputs)
+    assert "4 trials (4 complete)" in outputs[1]
+    started, trained = trainings(tmp_path / "r")
+    assert set(trained.values()) == {1} and started == trained and len(trained) == 4
+
+
 def test_what_a_killed_command_had_is_done_by_another(tmp_path: Path) -> None:
     """The first is killed with its workers in the middle; the second waits for its runs, and then trains them."""
     where = [f"results_dir={tmp_path / 'r'}", "workers=1", "epochs=600"]

@@ -361,6 +361,9 @@ def test_what_died_long_ago_is_cleared_up_and_nothing_else(hosts: Hosts, monkeyp
     dead.take("b" * 64)
     dead.seal("b" * 64)
     alive.take("c" * 64)
+    dead.take("d" * 64)
+    read = claim_on(hosts.results.claims, "d" * 64)
+    assert read is not None and alive._take_over(read)
     monkeypatch.setattr(claims, "CLEAR_AFTER_S", -CLEAR_AFTER_S)
     before = files(hosts)
     monkeypatch.undo()
@@ -369,7 +372,7 @@ def test_what_died_long_ago_is_cleared_up_and_nothing_else(hosts: Hosts, monkeyp
     make_older(dead._file, 2 * CLEAR_AFTER_S)
     alive.clear_up()
     assert not {TASK, "b" * 64, f"worker-{dead.own.token}"} & set(files(hosts))
-    assert "c" * 64 in files(hosts)
+    assert "c" * 64 in files(hosts) and alive.seal("d" * 64)
     assert not dead.seal(TASK) and hosts.process("h3").take("b" * 64) is None
 
 
@@ -384,6 +387,14 @@ def test_a_file_that_cannot_be_understood_holds_a_task_as_long_as_a_process_may_
     assert watcher.take(TASK) is not None
     hosts.pass_s(TIMEOUT_S, watcher)
     assert watcher.take(TASK) is None
+
+
+def test_a_claim_that_somebody_removed_is_lost(hosts: Hosts) -> None:
+    holder, other = hosts.process("h1"), hosts.process("h2")
+    holder.take(TASK)
+    (hosts.results.claims / TASK).unlink()
+    assert other.take(TASK) is None
+    assert not holder.seal(TASK) and other.seal(TASK)
 
 
 def test_a_folder_without_claims_is_refused_at_once(tmp_path: Path) -> None:
