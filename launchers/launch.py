@@ -31,6 +31,7 @@ from sweep.worker.packing import describe_split, split_for_workers
 POLL_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_PER_BUSY = 9.0  # of the time: a thousand journals on a shared file system are not asked five times a second
+IDLE_PER_CPU = 99.0  # likewise of CPU time: watching takes 1 % of a core of a login node (benchmarks/watching.py)
 COMPACT_EVERY_RUNS = 1000
 
 
@@ -108,13 +109,12 @@ class Launch:
 
     def _follow(self) -> None:
         while self._active or self._deferred:
-            started = time.monotonic()
+            pause = Pause()
             self._collect()
-            pause_s = min(max(POLL_S, IDLE_PER_BUSY * (time.monotonic() - started)), LONGEST_PAUSE_S)
             self._display.update()
             self._stop_on_shared_error()
             self._compact_now_and_then()
-            self._sleep(pause_s)
+            self._sleep(pause.seconds())
 
     def _doing(self) -> str:
         others = f"{len(self._deferred)} elsewhere" if self._deferred else ""
@@ -249,6 +249,17 @@ class Launch:
         if shared and len(errors) >= self._settings.stop_after_same_error and self.tally.left:
             self._executor.stop()
             raise ConfigError(f"the first {len(errors)} runs all failed with: {next(iter(errors.values()))}")
+
+
+class Pause:
+    """How long to wait after one look, by how long that took."""
+
+    def __init__(self) -> None:
+        self._began, self._cpu_began = time.monotonic(), time.process_time()
+
+    def seconds(self) -> float:
+        busy_s, cpu_s = time.monotonic() - self._began, time.process_time() - self._cpu_began
+        return min(max(POLL_S, IDLE_PER_BUSY * busy_s, IDLE_PER_CPU * cpu_s), LONGEST_PAUSE_S)
 
 
 class _ActivePack:

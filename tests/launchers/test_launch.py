@@ -1,13 +1,14 @@
 """The rules by which runs of dead workers are tried again, with an executor that only pretends."""
 
 import errno
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launchers.launch import Launch
+from launchers.launch import POLL_S, Launch, Pause
 from launchers.plan_launcher import Ended
 from launchers.progress import Tally
 from sweep.config.checks import ConfigError
@@ -257,3 +258,17 @@ def test_a_full_disk_stops_the_sweep_in_one_line_and_blames_no_run(tmp_path: Pat
         follow(tmp_path, [causes.KILLED] * 9, runs=2, max_attempts=1)
     assert "\n" not in str(error.value)
     assert statuses(tmp_path) == [] and History(tmp_path).deaths == {}
+
+
+@pytest.mark.parametrize(
+    ("wall_s", "cpu_s", "pause_s"), [(0.0, 0.0, POLL_S), (0.1, 0.0, 0.9), (0.03, 0.02, 1.98), (9.0, 9.0, 5.0)]
+)
+def test_watching_takes_a_hundredth_of_a_core(
+    wall_s: float, cpu_s: float, pause_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = [0.0, 0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0 + spent[0])
+    monkeypatch.setattr(time, "process_time", lambda: 100.0 + spent[1])
+    pause = Pause()
+    spent[:] = [wall_s, cpu_s]
+    assert pause.seconds() == pytest.approx(pause_s)
