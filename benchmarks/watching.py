@@ -87,8 +87,6 @@ def main() -> None:
         calls = len((programs / "squeue.calls").read_text().splitlines())
         each = f"{calls * 60 / asked.seconds:.1f} calls of squeue"
         print(f"launcher: {used:.2f} CPU-s and {each} a minute", file=sys.stderr)
-            f"launcher: {used:.2f} CPU-s and {calls * 60 / asked.seconds:.1f} calls of squeue a minute", file=sys.stderr
-        )
 
 
 if __name__ == "__main__":

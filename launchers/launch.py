@@ -252,7 +252,7 @@ class Launch:
 
 
 class Pause:
-    """How long to wait after one look, by how long that took."""
+    """The time to wait after one look, by how long that took."""
 
     def __init__(self) -> None:
         self._began, self._cpu_began = time.monotonic(), time.process_time()
