@@ -1,4 +1,4 @@
-"""docs/examples/ternary: installed, its quantizer is known by its entry point alone."""
+"""docs/examples/ternary: installed, its quantizer and its measure are known by their entry points alone."""
 
 import subprocess
 import sys
@@ -30,6 +30,19 @@ def test_it_is_swept_beside_ours(installed: Path, tmp_path: Path) -> None:
     assert "nothing to do" in sweep(*command, results_dir=tmp_path, parts=installed)
     table = run("sweep.tables", f"results_dir={tmp_path}", parts=installed)
     assert "qsweep_ternary.twn" in table.stdout, table.stderr
+
+
+def test_its_measure_counts_the_zeros(installed: Path, tmp_path: Path) -> None:
+    """A threshold of 0 leaves none, and one above every weight leaves nothing else."""
+    thresholds = ("twn_threshold=0,1000000",)
+    sweep("quantizer=qsweep_ternary.twn", *thresholds, "keep_weights=true", results_dir=tmp_path, parts=installed)
+    asked = ("measure=qsweep_ternary.zeros", "device=cpu", "hydra/launcher=local", f"results_dir={tmp_path}")
+    done = run("sweep.measure", *asked, parts=installed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = pd.read_parquet(tmp_path / "rows").merge(pd.read_parquet(tmp_path / "measures"), on="run_id")
+    assert rows.set_index("twn_threshold")["raw_zero_share"].to_dict() == {0.0: 0.0, 1e6: 1.0}
+    shown = run("sweep.tables", "table=2", f"results_dir={tmp_path}", parts=installed).stdout
+    assert "zero share" in shown
 
 
 def test_what_it_cannot_go_with(installed: Path, tmp_path: Path) -> None:
