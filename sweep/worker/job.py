@@ -207,7 +207,6 @@ class _PackInWork:
             self._end(Pruned(task.task_id))
         else:
             record(self.journal, Stopped(task.task_id))
-            self._claims.release(task.task_id)
 
     def _stop_of(self, task_id: str, prune: PruneRequest) -> Stop:
         def stop() -> bool:

@@ -15,7 +15,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.disk import full_disk
 from sweep.config.settings import Settings
 from sweep.plan.packs import Pack
-from sweep.results.events import Died, EndedEarly, Finished, Started
+from sweep.results.events import Died, Elsewhere, EndedEarly, Finished, Started
 from sweep.results.journal import History, events_of, record
 from sweep.results.paths import ResultsDir, SweepDir
 from sweep.results.rows import rows_store
@@ -272,3 +272,35 @@ def test_watching_takes_a_hundredth_of_a_core(
     pause = Pause()
     spent[:] = [wall_s, cpu_s]
     assert pause.seconds() == pytest.approx(pause_s)
+
+
+class PassingOver(Pretence):
+    """Passes over the first run of its pack, of which somebody else leaves the row."""
+
+    def advance(self) -> None:
+        packs, self._new = self._new, []
+        self._ended = [Ended(pack, causes.KILLED, Path()) for pack in self._passed]
+        for task in (pack.tasks[0] for pack in packs):
+            rows_store(Path(self._sweep_dir.results.path)).write(
+                task.run_id, [{"run_id": task.run_id, "status": "diverged", "code": "theirs"}]
+            )
+        self._passed = packs
+        for pack in packs:
+            record(pack.journal, Elsewhere(pack.tasks[0].task_id))
+            for task in pack.tasks[1:]:
+                record(pack.journal, Finished(task.task_id))
+
+    _passed: Sequence[Pack] = ()
+
+
+def test_what_a_worker_passed_over_is_followed_and_not_submitted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launchers.deferred.LOOK_EVERY_S", 0.0)
+    sweep_dir, given = ResultsDir(tmp_path).sweep("s"), tasks([1.0] * 3)
+    executor = PassingOver(sweep_dir, [], as_arrays=False)
+    asked = Settings(results_dir=str(tmp_path))
+    one = Launch(given, asked, sweep_dir, Path("/project"), 1, executor, sleep=lambda seconds: None)
+    one.submit(given)
+    assert sorted(one.follow().ended.values()) == ["diverged", "finished", "finished"]
+    assert executor.submitted == [[0, 1, 2]]

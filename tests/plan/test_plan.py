@@ -12,6 +12,7 @@ from sweep.config.checks import ConfigError
 from sweep.config.facts import DataFacts
 from sweep.config.run import RUN_FIELDS
 from sweep.plan.plan import Plan, make_plan, summarize
+from sweep.results.plans import rerun_of
 from tests.conftest import DIGITS, tiny_run
 from tests.plan.timed_row import row
 from tests.todays_code import TODAY, today
@@ -36,6 +37,18 @@ def test_states_and_what_is_to_do() -> None:
     assert [p.state for p in plan.runs] == ["new", "done", "done", "failed", "stale"]
     assert [p.run.seed for p in plan.to_do("missing")] == [0, 3]
     assert [p.run.seed for p in plan.to_do("stale")] == [0, 3, 4]
+
+
+def test_what_another_sweep_has_in_hand_is_wanted_and_not_to_do(tmp_path: Path) -> None:
+    plan = plan_of(*(tiny_run(seed=seed) for seed in range(5)), rows=ROWS)
+    own = plan.leaving({plan.runs[3].task_id: "theirs"})
+    assert [p.run.seed for p in own.to_do("missing")] == [0]
+    assert [p.run.seed for p in own.wanted("missing")] == [0, 3]
+    assert own.sweep_id == plan.sweep_id and plan.leaving({}) is plan
+    assert "elsewhere" in summarize(own, 1, "missing") and "elsewhere" not in summarize(plan, 1, "missing")
+    own.write(tmp_path / "plan.parquet", "stale")
+    assert pd.read_parquet(tmp_path / "plan.parquet")["state"].tolist() == ["new", "done", "done", "elsewhere", "stale"]
+    assert rerun_of(tmp_path / "plan.parquet") == "stale"
 
 
 def test_duplicate_points_run_once() -> None:
