@@ -173,6 +173,8 @@ def test_a_list_of_numbers_is_allowed_and_checked() -> None:
     assert found == (1.0, 0.25) and [type(item) for item in found] == [float, float]
     with pytest.raises(ConfigError, match=r"radii=0\.0: allowed is a number above 0"):
         radii.check([0.5, 0.0])
+    with pytest.raises(ConfigError, match=r"radii=0\.5: allowed is a list, each a number above 0"):
+        radii.check(0.5)
     whole = replace(radii, type=tuple[int, ...], neutral=(1,))
     assert [type(item) for item in whole.check([2, 3])] == [int, int]
     with pytest.raises(ConfigError, match=r"radii=0\.25: allowed is a whole number from 0 up"):
