@@ -6,6 +6,7 @@ It says which tasks a plan may leave to them. That nothing is done twice does no
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from launchers.slurm.answers import SharedAnswer
 from launchers.slurm.commands import ClusterUnavailable, Refused
 from launchers.slurm.ledger import Ledger
 from launchers.slurm.watch import Watch
@@ -16,6 +17,8 @@ from sweep.results.journal import events_of
 from sweep.results.locks import is_locked
 from sweep.results.paths import SweepDir
 from sweep.results.plans import read_plan, rerun_of
+
+ANSWER_AGE_S = 5.0  # of SLURM's answer, at most: all who watch share one
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def _queued(folders: Sequence[SweepDir], wanted: frozenset[str]) -> dict[str, Ho
     sharing = [(sweep_id, entry) for sweep_id, entry in open_packs if not wanted.isdisjoint(entry.task_ids)]
     if not sharing:
         return {}
-    watch = Watch()
+    watch = Watch(ask=SharedAnswer(folders[0].results, ANSWER_AGE_S).states)
     try:
         watch.look([entry for _, entry in sharing])
     except (ClusterUnavailable, Refused, FileNotFoundError):

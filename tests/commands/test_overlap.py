@@ -13,7 +13,7 @@ import pytest
 
 from launchers.deferred import Deferred
 from launchers.elsewhere import Holder, held_elsewhere, in_words
-from launchers.slurm import watch
+from launchers.slurm import answers
 from launchers.slurm.commands import ClusterUnavailable
 from launchers.slurm.ledger import Ledger
 from launchers.slurm.queue import TaskState
@@ -151,23 +151,33 @@ def test_a_claim_of_a_living_process_is_one_of_its_sweep(others: Others) -> None
 
 
 def test_a_ledger_counts_as_far_as_slurm_has_its_tasks(others: Others, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(asked: object) -> dict[str, TaskState]:
-        raise ClusterUnavailable("no answer")
-
     others.write_plan()
     ledger = Ledger(others.sweep)
     ledger.announce("qsweep-theirs-1", [others.pack])
     ledger.confirm("qsweep-theirs-1", ["7_0"])
-    alive = {"7_0": TaskState("PENDING", names=("qsweep-theirs-1",))}
-    monkeypatch.setattr(watch, "queue", lambda asked: alive)
-    assert others.held() == {others.task_id: Holder("theirs", "7_0")}
-    for gone in ({}, {"7_0": TaskState("COMPLETED", names=("qsweep-theirs-1",))}, {"7_0": TaskState("RUNNING")}):
-        monkeypatch.setattr(watch, "queue", lambda asked, gone=gone: gone)
-        assert others.held() == {}
-    monkeypatch.setattr(watch, "queue", unavailable)
-    assert others.held() == {}
-    monkeypatch.setattr(watch, "queue", lambda asked: pytest.fail("asked of runs that nobody wants"))
-    assert held_elsewhere(others.own, ["another"]) == {}
+    asked = []
+
+    def held(found: dict[str, TaskState] | None) -> dict[str, Holder]:
+        """Where SLURM shows `found`, or does not answer."""
+
+        def queue(jobs: object) -> dict[str, TaskState]:
+            asked.append(jobs)
+            if found is None:
+                raise ClusterUnavailable("no answer")
+            return found
+
+        monkeypatch.setattr(answers, "queue", queue)
+        others.own.results.queue.unlink(missing_ok=True)  # an answer of before
+        return others.held()
+
+    own = ("qsweep-theirs-1",)
+    theirs = {others.task_id: Holder("theirs", "7_0")}
+    assert held({"7_0": TaskState("PENDING", names=own)}) == theirs
+    assert others.held() == theirs and len(asked) == 1  # of the answer that there is
+    for gone in ({}, {"7_0": TaskState("COMPLETED", names=own)}, {"7_0": TaskState("RUNNING")}, None):
+        assert held(gone) == {}
+    before = len(asked)
+    assert held_elsewhere(others.own, ["another"]) == {} and len(asked) == before
 
 
 def test_words_for_what_is_elsewhere() -> None:
