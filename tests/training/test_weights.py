@@ -119,7 +119,7 @@ def test_weights_of_another_architecture(
         load_trained(state, tiny_run(epochs=1, **changes), data)
 
 
-@pytest.mark.parametrize(("state", "given"), [({}, "nothing"), ({"initial": {}}, "initial")])
+@pytest.mark.parametrize(("state", "given"), [({}, "none"), ({"initial": {}}, "initial")])
 def test_weights_that_were_not_kept(state: dict[str, Any], given: str, digit_arrays: ImageArrays) -> None:
     run = tiny_run()
     with pytest.raises(ConfigError, match=f"kept weights have {given}: needed are initial and best"):
