@@ -96,8 +96,9 @@ HITS: tuple[tuple[str, frozenset[str]], ...] = (
     ("sweep.worker.distort", frozenset({"distort"})),
     ("sweep.worker.weight_files", frozenset({"taught"})),
     *((f"sweep.worker.{name}", ALL) for name in ("train", "images")),
-    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts", "faults")),
-    *((f"sweep.config.{name}", ALL) for name in ("fields", "kinds", "networks", "outside", "parts", "run", "transfer")),
+    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "disk", "engines", "facts")),
+    *((f"sweep.config.{name}", ALL) for name in ("faults", "fields", "networks", "outside", "part_classes", "parts")),
+    *((f"sweep.config.{name}", ALL) for name in ("run", "transfer")),
 )
 # Packages of which only the folder's own module is run by work that uses what lies in others of them.
 PACKAGES = ("sweep", "sweep.config", "sweep.worker", *(f"sweep.{room}" for room in PARTS))
