@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sweep.config.checks import ConfigError
+from sweep.results.events import Evaluated
 from sweep.search import options
 from sweep.search.options import Objective, make_options
 from tests.search.defaults import DEFAULTS
@@ -70,9 +71,9 @@ def test_cmaes_is_refused_where_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -
     [("test_loss", 0.75), ("gap", 0.25), ("last_gap", 0.25), ("last_test_acc", 0.5), ("train_acc", 0.9)],
 )
 def test_an_objective_at_an_epoch(column: str, value: float) -> None:
-    record = {"train_loss": 0.5, "test_loss": 0.75, "train_acc": 0.9, "test_acc": 0.5}
-    assert Objective("minimize", column).at_epoch(record) == value
+    evaluated = Evaluated("run", epoch=1, train_loss=0.5, test_loss=0.75, train_acc=0.9, test_acc=0.5)
+    assert Objective("minimize", column).at_epoch(evaluated) == value
 
 
 def test_an_objective_that_is_not_finite_is_none() -> None:
-    assert Objective("minimize", "test_loss").at_epoch({"test_loss": float("nan")}) is None
+    assert Objective("minimize", "test_loss").at_epoch(Evaluated("run", epoch=1, test_loss=float("nan"))) is None
