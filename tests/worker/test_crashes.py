@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from launchers.slurm import commands
+from launchers.slurm import commands, endings, queue
 from sweep.worker.crashes import CRASH_LINES, crash_signal, end_of, signal_name
 from tests.sweeps import ARRAYS, run
 from tests.worker.crashing_sweep import SWEEP, check_crashes, crashing_workers
+from tests.worker.packs import pack_of
 
 FATAL = 'Fatal Python error: {}\n\nCurrent thread 0x1 (most recent call first):\n  File "x.py", line 3 in step\n'
 START = "submitit INFO (2026-01-01 00:00:00) - Starting with JobEnvironment(...)\n"
@@ -56,7 +57,7 @@ def test_only_signals_of_crashes_have_a_name() -> None:
     assert {signal_name(number) for number in (0, -127, signal.SIGKILL, signal.SIGTERM, 999)} == {""}
 
 
-CONTROLLER = "   Requeue=1 ExitCode={}\n   DerivedExitCode={}\n"
+CONTROLLER = "JobId=8 ArrayJobId=7 ArrayTaskId=0 JobState=FAILED Requeue=1 ExitCode={} DerivedExitCode={}\n"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ CONTROLLER = "   Requeue=1 ExitCode={}\n   DerivedExitCode={}\n"
     ],
 )
 def test_slurms_exit_codes_tell_the_signal(
-    controller: str | None, accounting: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+    controller: str | None, accounting: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """scontrol forgets a task after minutes; not every cluster has accounting."""
 
@@ -81,8 +82,9 @@ def test_slurms_exit_codes_tell_the_signal(
             raise commands.Refused("Invalid job id specified")
         return listed
 
-    monkeypatch.setattr(commands, "run", answer)
-    assert commands.crash_signal("7_0") == expected
+    for asking in (queue, endings):
+        monkeypatch.setattr(asking, "run", answer)
+    assert endings.ended(pack_of(1, tmp_path), "7_0", queue.shown("7").get("7_0")).signal == expected
 
 
 def test_each_crash_of_a_local_worker_is_named_and_a_kill_stays_a_kill(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from launchers.local import LocalExecutor, LocalLauncher
 from sweep.config.checks import ConfigError
+from sweep.config.engines import resolved_for
 from sweep.config.settings import Settings
 from sweep.worker import hardware
 
@@ -29,11 +30,12 @@ def test_the_driver_lists_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert launcher.device(Settings(device="cpu")) == "cpu"
     assert launcher.workers(Settings()) == 2
     assert launcher.workers(Settings(processes_per_run=2)) == 1
-    assert launcher.resolve(Settings(processes_per_run=2)).engine == "plain"
+    assert resolved_for("cuda", Settings()).engine == "array"
+    assert resolved_for("cuda", Settings(processes_per_run=2)).engine == "plain"
     with pytest.raises(ConfigError, match=r"processes_per_run=3: each needs a GPU of its own, and 2 are visible"):
         launcher.device(Settings(processes_per_run=3))
     with pytest.raises(ConfigError, match=r"engine=array with processes_per_run=2: an array trains in one process"):
-        launcher.resolve(Settings(processes_per_run=2, engine="array"))
+        resolved_for("cuda", Settings(processes_per_run=2, engine="array"))
 
 
 def test_every_process_of_a_run_gets_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
