@@ -6,8 +6,9 @@
 
 Forward and backward of every convolution of our networks, and of a grid of others: 1x1, 3x3 and 7x7, strides 1 and 2,
 few and odd channels, batches 1 to 128, both layouts, fp32 and bf16. Each case is a process of its own, forked from one
-that has run no kernel, with glibc's checks of the heap on (MALLOC_CHECK_=3, MALLOC_PERTURB_, from libc_malloc_debug,
-where glibc has kept them since 2.34). Its output and three gradients are compared with those of float64.
+that has run no kernel of oneDNN (which has none for float64), with glibc's checks of the heap on (MALLOC_CHECK_=3,
+MALLOC_PERTURB_, from libc_malloc_debug, where glibc has kept them since 2.34). Its output and three gradients are
+compared with those of float64.
 
 `--isa` limits oneDNN to an instruction set (ONEDNN_MAX_CPU_ISA): what only CPUs without AVX-512 do shows on any x86.
 `--ours` takes the convolutions as `sweep.models.build_model` leaves them. Exits with 1 where a case is not right.
@@ -25,7 +26,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +37,12 @@ from sweep.models.convolution import subsample_pointwise
 from tests.conftest import tiny_run
 
 HEAP_CHECKS = {"LD_PRELOAD": "libc_malloc_debug.so.0", "MALLOC_CHECK_": "3", "MALLOC_PERTURB_": "165"}
-LIMIT_S = 20  # of CPU time: what takes longer hangs, in a loop whose counter was overwritten
+LIMIT_S = 60  # of CPU time: what takes longer hangs, in a loop whose counter was overwritten
 REPEATS = 4  # of a case: some faults need blocks that were freed before
-MAX_MACS, MAX_PIXELS = 3e8, 2e7  # of a case that is not of one image
+MAX_MACS, MAX_PIXELS = 1e8, 4e6  # of a case that is not of one image
 LAYOUTS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}  # of the same sums over absolute values
+TOLERANCE = {"fp32": 1e-5, "bf16": 3e-2}  # of the same sums over absolute values; AVX2 keeps sums in bf16
 BATCHES = (1, 3, 32, 128)
 INPUTS = (1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 33)
 OUTPUTS = (1, 3, 8, 17)
@@ -77,6 +78,23 @@ class Case(NamedTuple):
     dtype: str
 
 
+class Expected(NamedTuple):
+    """What float64 makes of the convolution of one shape and batch, and how large its sums can be."""
+
+    given: dict[str, Tensor]
+    results: dict[str, Tensor]
+    scales: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, shape: Shape, batch: int) -> Self:
+        given = _given(shape, batch)
+        absolute = {name: value.abs() for name, value in given.items()}
+        made = (
+            _results(values, shape, torch.float64, torch.contiguous_format, ours=False) for values in (given, absolute)
+        )
+        return cls(given, *made)
+
+
 def main() -> None:
     arguments = parse(sys.argv[1:])
     if arguments.cost:
@@ -90,7 +108,10 @@ def main() -> None:
     shapes = sorted({*network_shapes(), *grid_shapes()})
     if arguments.only:
         shapes = [shape for shape in shapes if shape.kernel == 1 and shape.stride > 1]
-    outcomes = {case: run_apart(case, arguments.ours) for case in cases(shapes, arguments)}
+    outcomes: dict[Case, str] = {}
+    for (shape, batch), group in itertools.groupby(cases(shapes, arguments), lambda case: (case.shape, case.batch)):
+        expected = Expected.of(shape, batch)
+        outcomes |= {case: run_apart(case, expected, arguments.ours) for case in group}
     text = "\n\n".join([heading(arguments.ours, outcomes), table(outcomes)])
     print(text)
     if arguments.out:
@@ -143,13 +164,13 @@ def cases(shapes: Iterable[Shape], of: argparse.Namespace) -> Iterator[Case]:
             yield Case(shape, batch, layout, dtype)
 
 
-def run_apart(case: Case, ours: bool) -> str:
+def run_apart(case: Case, expected: Expected, ours: bool) -> str:
     """What became of `case` in a process of its own; glibc's last words go to standard error."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (LIMIT_S, LIMIT_S + 1))
-        os.write(write, compared(case, ours).encode())
+        os.write(write, compared(case, expected, ours).encode())
         os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
@@ -161,37 +182,34 @@ def run_apart(case: Case, ours: bool) -> str:
     return "hangs" if number == signal.SIGXCPU else signal.Signals(number).name
 
 
-def compared(case: Case, ours: bool) -> str:
+def compared(case: Case, expected: Expected, ours: bool) -> str:
     """With float64, several times; tells the first that is off."""
-    given = _given(case)
-    expected = _results(given, case, torch.float64, torch.contiguous_format, ours=False)
-    absolute = {name: value.abs() for name, value in given.items()}
-    scale = _results(absolute, case, torch.float64, torch.contiguous_format, ours=False)
     for _ in range(REPEATS):
-        found = _results(given, case, DTYPES[case.dtype], LAYOUTS[case.layout], ours)
+        found = _results(expected.given, case.shape, DTYPES[case.dtype], LAYOUTS[case.layout], ours)
         for name, value in found.items():
-            if not ((value.double() - expected[name]).abs() <= TOLERANCE[case.dtype] * scale[name]).all():
+            difference = (value.double() - expected.results[name]).abs()
+            if not (difference <= TOLERANCE[case.dtype] * expected.scales[name]).all():
                 return f"{name} wrong"
     return RIGHT
 
 
-def _given(case: Case) -> dict[str, Tensor]:
+def _given(shape: Shape, batch: int) -> dict[str, Tensor]:
     """Values that bf16 has exactly, so that only the arithmetic differs."""
-    shape, generator = case.shape, torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     sizes = {
-        "images": (case.batch, shape.inputs, shape.side, shape.side),
+        "images": (batch, shape.inputs, shape.side, shape.side),
         "weight": (shape.outputs, shape.inputs // shape.groups, shape.kernel, shape.kernel),
         "bias": (shape.outputs,),
-        "gradient": (case.batch, shape.outputs, shape.side_after, shape.side_after),
+        "gradient": (batch, shape.outputs, shape.side_after, shape.side_after),
     }
     return {name: torch.randn(size, generator=generator).bfloat16() for name, size in sizes.items()}
 
 
 def _results(
-    given: Mapping[str, Tensor], case: Case, dtype: torch.dtype, layout: torch.memory_format, ours: bool
+    given: Mapping[str, Tensor], shape: Shape, dtype: torch.dtype, layout: torch.memory_format, ours: bool
 ) -> dict[str, Tensor]:
     """The output and, from its gradient, those of the images, the weight and the bias."""
-    inputs, outputs, kernel, stride, padding, groups, _ = case.shape
+    inputs, outputs, kernel, stride, padding, groups, _ = shape
     conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups)
     conv.load_state_dict({name: given[name] for name in ("weight", "bias")})
     conv.to(dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
@@ -208,20 +226,19 @@ def cost_table() -> str:
     lines = ["| inputs | outputs | side | ours / PyTorch's own | lowest | highest |", "|---|---|---|---|---|---|"]
     torch.set_num_threads(1)
     for shape in sorted({s for s in network_shapes() if s.kernel == 1 and s.stride > 1 and s.inputs >= SAFE_INPUTS}):
-        case = Case(shape, COST_BATCH, "channels-last", "fp32")
-        ratios = sorted(_seconds(case, ours=True) / _seconds(case, ours=False) for _ in range(PAIRS))
+        ratios = sorted(_seconds(shape, ours=True) / _seconds(shape, ours=False) for _ in range(PAIRS))
         shown = " | ".join(f"{ratio:.2f}" for ratio in (ratios[PAIRS // 2], ratios[0], ratios[-1]))
         lines.append(f"| {shape.inputs} | {shape.outputs} | {shape.side} | {shown} |")
     return "\n".join(lines)
 
 
-def _seconds(case: Case, ours: bool) -> float:
+def _seconds(shape: Shape, ours: bool) -> float:
     """CPU seconds of some forward and backward passes after the first."""
-    given = _given(case)
-    _results(given, case, torch.float32, torch.channels_last, ours)
+    given = _given(shape, COST_BATCH)
+    _results(given, shape, torch.float32, torch.channels_last, ours)
     started = time.process_time()
     for _ in range(COST_STEPS):
-        _results(given, case, torch.float32, torch.channels_last, ours)
+        _results(given, shape, torch.float32, torch.channels_last, ours)
     return time.process_time() - started
 
 
