@@ -28,7 +28,10 @@ ENTRIES: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
     }
 )
 # What plans, starts, records and shows work, and decides no number of it.
-AROUND = ("launchers", "sweep.plan", "sweep.results", "sweep.terminal", "sweep.worker", "sweep.config.settings")
+AROUND = (
+    "launchers", "sweep.plan", "sweep.results", "sweep.terminal", "sweep.worker", "sweep.config.disk",
+    "sweep.config.settings",
+)  # fmt: skip
 _NAMES = attrgetter(*(part_class.key for part_class in PART_CLASSES))
 WEIGHT_FILES = "sweep.worker.weight_files"  # of runs that start from weights, or have a teacher
 

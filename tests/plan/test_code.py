@@ -96,7 +96,7 @@ HITS: tuple[tuple[str, frozenset[str]], ...] = (
     ("sweep.worker.distort", frozenset({"distort"})),
     ("sweep.worker.weight_files", frozenset({"taught"})),
     *((f"sweep.worker.{name}", ALL) for name in ("train", "images")),
-    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "disk", "engines", "facts")),
+    *((f"sweep.config.{name}", ALL) for name in ("bits", "checks", "chosen", "datasets", "engines", "facts")),
     *((f"sweep.config.{name}", ALL) for name in ("faults", "fields", "networks", "outside", "part_classes", "parts")),
     *((f"sweep.config.{name}", ALL) for name in ("run", "transfer")),
 )
