@@ -195,15 +195,20 @@ class Time:
         return self.now
 
 
+def claimed_elsewhere(others: Others, clock: Time) -> tuple[Deferred, Claims]:
+    """The run as a launch follows it, and the claims of who has it."""
+    own, theirs = (Claims(others.own.results, 120.0, name, clock=clock) for name in ("ours", "theirs"))
+    for claims in (own, theirs):
+        claims.announce()
+    theirs.take(others.task_id)
+    deferred = Deferred(others.own, others.pack.settings, own, clock)
+    deferred.add(others.pack.tasks)
+    return deferred, theirs
+
+
 def test_a_deferred_task_ends_with_a_row_also_a_merged_one(others: Others) -> None:
     clock = Time()
-    claims = Claims(others.own.results, 120.0, "ours", clock=clock)
-    claims.announce()
-    deferred = Deferred(others.own, others.pack.settings, claims, clock)
-    theirs = Claims(others.own.results, 120.0, "theirs")
-    theirs.announce()
-    theirs.take(others.task_id)
-    deferred.add(others.pack.tasks)
+    deferred, _ = claimed_elsewhere(others, clock)
     assert deferred.look() == ([], []) and len(deferred) == 1
     store = rows_store(others.own.results.path)
     for key in (others.task_id, "f" * 64):
@@ -217,14 +222,8 @@ def test_a_deferred_task_ends_with_a_row_also_a_merged_one(others: Others) -> No
 
 def test_a_deferred_task_is_free_when_nobody_has_it_any_more(others: Others) -> None:
     clock = Time()
-    claims = Claims(others.own.results, 120.0, "ours", clock=clock)
-    claims.announce()
-    deferred = Deferred(others.own, others.pack.settings, claims, clock)
-    theirs = Claims(others.own.results, 120.0, "theirs")
-    theirs.announce()
-    theirs.take(others.task_id)
+    deferred, theirs = claimed_elsewhere(others, clock)
     others.write_plan()
-    deferred.add(others.pack.tasks)
     with others.sweep.lock.open("w") as stream:
         locks.lock(stream)
         for _ in range(10):
